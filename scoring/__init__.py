@@ -1,0 +1,4 @@
+"""How likely: features, propensity, exploration, training, evaluation.
+
+Reading order: features, exploration, propensity, train, evaluate.
+"""

@@ -1,0 +1,22 @@
+"""The one hash behind every split, draw and tie-break."""
+
+from hashlib import blake2b
+
+SEPARATOR = b"\x1f"
+
+
+def bucket(salt: str, subject: str) -> float:
+    """The place of `subject` in [0, 1) under `salt`: the first 53 bits of BLAKE2b over salt, 0x1F, subject.
+
+    >>> bucket("holdout-2026", "c-1") == bucket("holdout-2026", "c-1")
+    True
+    >>> 0 <= bucket("a", "b") < 1
+    True
+    """
+    digest = blake2b(salt.encode() + SEPARATOR + subject.encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
+
+
+def tag(parts: tuple[str, ...], size: int) -> int:
+    """A short stable number for (source, id) and the like: `size` bytes of BLAKE2b over the separated parts."""
+    return int.from_bytes(blake2b(SEPARATOR.join(part.encode() for part in parts), digest_size=size).digest(), "big")

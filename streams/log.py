@@ -1,0 +1,112 @@
+"""EventLog: the one port of Offing written by hand. Two implementations: SQLite (embedded) and Kafka (real)."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from streams.bucket import tag
+from streams.ids import Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A named stream. `partitions` is fixed for the life of a namespace; `retention_ms` None keeps for ever."""
+
+    name: str
+    partitions: int
+    retention_ms: int | None = None
+
+
+CUSTOMERS = Topic("offing.customers", 8)
+LOCATIONS = Topic("offing.locations", 8, 15 * 60_000)
+MARKET = Topic("offing.market", 1)
+DECISIONS = Topic("offing.decisions", 8)
+TRIGGERS = Topic("offing.triggers", 8)
+DEADLETTERS = Topic("offing.deadletters", 1)
+TOPICS = (CUSTOMERS, LOCATIONS, MARKET, DECISIONS, TRIGGERS, DEADLETTERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The address of one record. Offsets start at 0 and are comparable within (epoch, topic, partition) only."""
+
+    epoch: str
+    """The log's incarnation: a new or emptied log has a new one."""
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is appended. `recorded` is the door's clock in ms, None: the log's own append time."""
+
+    key: str
+    value: bytes
+    recorded: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """What is polled."""
+
+    position: Position
+    key: str
+    value: bytes
+    recorded: Millis
+
+
+def partition_of(key: str, topic: Topic) -> int:
+    """The partition of a key: stable across processes, machines and implementations."""
+    return tag((key,), 8) % topic.partitions
+
+
+class Subscription(Protocol):
+    """One member of a consumer group. Not thread-safe: one thread owns it. Close it to give its partitions back."""
+
+    def poll(self, max_records: int, timeout_s: float) -> Sequence[LogRecord]:
+        """Records in offset order within each partition, after the last polled (at first: after the last commit).
+
+        Blocks up to `timeout_s` if there is nothing. May be empty during a rebalance. Raises Retry.
+        """
+
+    def commit(self, after: Mapping[tuple[str, int], int]) -> None:
+        """Commit (topic, partition) -> next offset to read, after the work. A lost partition is skipped silently:
+
+        its new owner does the work again, which the watermarks make harmless. Raises Retry.
+        """
+
+    def rewind(self, to_time: Millis) -> None:
+        """Read again from the first record appended at or after this instant of the log's own append clock."""
+
+    def assigned(self) -> frozenset[tuple[str, int]]:
+        """The (topic, partition) pairs this member owns now."""
+
+    def close(self) -> None:
+        """Leave the group; uncommitted records go to the next owner."""
+
+
+class EventLog(Protocol):
+    """Ordered, durable, partitioned. Thread-safe."""
+
+    def epoch(self) -> str:
+        """The log's incarnation."""
+
+    def append(self, topic: Topic, entries: Sequence[Entry]) -> "Future[Sequence[Position]]":
+        """All or nothing, in order per key. The future resolves once every entry is durable; it raises Retry
+
+        (LOG_UNAVAILABLE, for example a full disk) and then none of them is in the log.
+        """
+
+    def subscribe(self, group: str, topics: Sequence[Topic]) -> Subscription:
+        """Join a consumer group; partitions are shared out among its live members."""
+
+    def read(self, topic: Topic, partition: int, offset: int, max_records: int) -> Sequence[LogRecord]:
+        """Records from `offset` on, outside any group (market tail, rebuilds). Empty at the end. Raises Retry."""
+
+    def end(self, topic: Topic) -> Mapping[int, int]:
+        """Partition -> the offset the next record will get."""
+
+    def close(self) -> None:
+        """Finish what is queued, then stop. Idempotent."""
