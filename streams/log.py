@@ -27,6 +27,13 @@ DEADLETTERS = Topic("offing.deadletters", 1)
 TOPICS = (CUSTOMERS, LOCATIONS, MARKET, DECISIONS, TRIGGERS, DEADLETTERS)
 
 
+def topic_of(event_type: str) -> Topic:
+    """Which stream an event belongs to."""
+    if event_type == "customer.location":
+        return LOCATIONS
+    return CUSTOMERS if event_type.startswith(("customer.", "offer.")) else MARKET
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """The address of one record. Offsets start at 0 and are comparable within (epoch, topic, partition) only."""

@@ -1,0 +1,40 @@
+# The commands people and CI run. Everything is installed into .venv; nothing needs root, Docker or a running server.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: setup check test prove demo serve coupons openapi clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt deploy/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh deploy/setup.sh
+	@touch $@
+
+check: setup            ## lint, types, import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup             ## the tests, against real servers, under 8 minutes
+	$(BIN)/python -m pytest -m "not prove" $(ARGS)
+
+prove: setup            ## the long proofs; writes docs/proofs.md
+	$(BIN)/python -m tests.prove $(ARGS)
+
+demo: setup             ## the main job, everything embedded (ARGS=--once to exit afterwards)
+	$(BIN)/python -m loadtests.demo $(ARGS)
+
+serve: setup            ## the service on http://127.0.0.1:8080, embedded, with the example campaigns
+	$(BIN)/offing serve $(ARGS)
+
+coupons: setup          ## real people: coupon answers through the public doors, a model, its AUC
+	$(BIN)/python -m loadtests.coupons $(ARGS)
+
+openapi: setup          ## write openapi.json from the code
+	$(BIN)/python -m offers.api.openapi > openapi.json
+
+clean:
+	rm -rf .offing build *.egg-info

@@ -1,0 +1,263 @@
+"""The catalogue's nouns, frozen: what a campaign file becomes once it has been checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from offers.condition import ALWAYS, Condition
+from streams.ids import CampaignId, Millis, OfferId, PlacementId
+from streams.record import OfferFacts
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeTime:
+    """`90 min before booking.sailing.departure`: the fact's instant plus `offset_ms` (negative: before)."""
+
+    attribute: str
+    """A datetime fact of the subject, for example sailing.departure."""
+    offset_ms: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When an offer is live. All parts must hold; the empty schedule always does."""
+
+    zone: str = "UTC"
+    starts: Millis | None = None
+    ends: Millis | None = None
+    """Exclusive."""
+    ends_relative: RelativeTime | None = None
+    days: tuple[int, ...] = ()
+    """ISO weekdays 1 (Monday) to 7 in `zone`; empty: every day."""
+    hours: tuple[int, int] | None = None
+    """[from, until) in minutes of the local day; until <= from runs over midnight (the day is that of the start)."""
+    seasons: tuple[str, ...] = ()
+    """Any of these seasons must be active."""
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """A yearly span: from (month, day) to (month, day) inclusive in `zone`, over New Year if until < from."""
+
+    name: str
+    zone: str
+    starts: tuple[int, int]
+    ends: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """`about:` - which subjects a candidate of this offer can be about; equal selectors share their subjects."""
+
+    kind: str
+    """booking | sailing | venue"""
+    mode: str = "each"
+    """booking: each open one. sailing: `next` (of the customer's bookings), `from_here`, `line`, `any`. venue: `here`
+
+    (inside its fence or within reach), `on_board`, `id`."""
+    line: str | None = None
+    venue: str | None = None
+    within_ms: Millis | None = None
+    """Sailings that depart within this time from now."""
+
+    @property
+    def key(self) -> str:
+        """Its name in DecisionInputs.subjects."""
+        parts = (self.kind, self.mode, self.line or "", self.venue or "", str(self.within_ms or ""))
+        return ":".join(parts).rstrip(":")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Over which time a limit counts."""
+
+    kind: str = "lifetime"
+    """rolling | calendar | lifetime"""
+    length_ms: Millis = 0
+    """rolling only"""
+    unit: str = ""
+    """calendar only: day | week (from Monday) | month"""
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A frequency cap: at most `at_most` events of one kind per subject and window."""
+
+    event: str
+    """exposed | clicked | dismissed | redeemed | decided"""
+    per: str
+    """customer | booking"""
+    of: str
+    """offer | campaign | collection | all: whose events count"""
+    at_most: int
+    window: Window = Window()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """`suppress: {after: dismissed, for: 7 d}`, or until a fact's instant."""
+
+    after: str
+    for_ms: Millis | None = None
+    until: RelativeTime | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What it costs, in minor units of one currency."""
+
+    currency: str = "EUR"
+    source: str | None = None
+    """A money fact of the subject, for example market.fare.cabin_inside; else `amount`."""
+    amount: int = 0
+    discount: float = 0.0
+    """Share taken off, 0 to 1."""
+    at_least: int = 0
+    round_to: int = 1
+    fresh_ms: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an acceptance is worth to the business, in major units of the currency: amount + margin x price."""
+
+    amount: float = 0.0
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Purposes and channels without which the offer is ruled out."""
+
+    purposes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The outcome that counts as acceptance, and the attribution window after exposure."""
+
+    event: str = "clicked"
+    within_ms: Millis = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The words of one locale; placeholders in braces."""
+
+    title: str
+    body: str
+    button: str
+    alt: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVariant:
+    """One file of a picture."""
+
+    url: str
+    w: int
+    h: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: a colour to show while it loads, and its files."""
+
+    id: str
+    placeholder: str
+    variants: tuple[ImageVariant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """The content of an offer."""
+
+    image: Image
+    link: str
+    web: str
+    texts: Mapping[str, Text]
+    """BCP 47 -> words. Never empty."""
+    others: str | None = None
+    """Locale shown to everyone else; None: nothing is shown to them (LOCALE_MISSING)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "texts", MappingProxyType(dict(self.texts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A named slot of a channel."""
+
+    id: PlacementId
+    channel: str = "app"
+    max_items: int = 3
+    refresh_after_s: int = 120
+    fallback: OfferId | None = None
+    explore: float = 0.0
+    """Strength of exploration: 0 always shows the best; 1 draws nearly evenly (scoring.exploration)."""
+    opt_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One offer with everything that decides about it."""
+
+    facts: OfferFacts
+    where: str
+    """`file:line` of its campaign."""
+    placements: tuple[PlacementId, ...]
+    representation: Representation
+    schedule: Schedule = Schedule()
+    about: Selector | None = None
+    eligibility: Condition = ALWAYS
+    applicability: Condition = ALWAYS
+    suitability: Condition = ALWAYS
+    consent: Consent = Consent()
+    limits: tuple[Limit, ...] = ()
+    suppress: tuple[Suppression, ...] = ()
+    price: Price | None = None
+    value: Value = Value()
+    lever: float = 1.0
+    ttl_s: int = 900
+    """How long a shown offer stays valid at most."""
+    goal: Goal = Goal()
+    fallback: bool = False
+    """Shown when a placement would stay empty; ignores conditions and caps by definition."""
+
+    @property
+    def id(self) -> OfferId:
+        """Its id, unique in the catalog."""
+        return self.facts.offer_id
+
+    @property
+    def campaign_id(self) -> CampaignId:
+        """The campaign it belongs to."""
+        return self.facts.campaign_id
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One file: an owner and an offer."""
+
+    id: CampaignId
+    owner: str
+    offer: Offer
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFolder:
+    """A whole checked folder, before it is compiled into a Catalog."""
+
+    campaigns: tuple[Campaign, ...]
+    placements: Mapping[PlacementId, Placement]
+    seasons: tuple[Season, ...] = ()
+    policies: Mapping[str, object] = field(default_factory=dict)
+    global_limits: tuple[Limit, ...] = ()

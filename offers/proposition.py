@@ -1,0 +1,196 @@
+"""The decision's nouns, frozen: candidate, reason, screening, slate, decision."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from offers.offer import Offer
+from streams.ids import DecisionId, Millis, ModelId, PlacementId, RevisionId
+from streams.record import ScoredCandidate, ShownItem, Subject
+
+
+class Code(StrEnum):
+    """Why an offer is in or out. Stable: machines read it."""
+
+    NOT_STARTED = "NOT_STARTED"
+    EXPIRED = "EXPIRED"
+    NOT_SCHEDULED = "NOT_SCHEDULED"
+    PLACEMENT_NOT_ASKED = "PLACEMENT_NOT_ASKED"
+    LOCALE_MISSING = "LOCALE_MISSING"
+    CONSENT_MISSING = "CONSENT_MISSING"
+    NO_SUBJECT = "NO_SUBJECT"
+    ELIGIBILITY_FAILED = "ELIGIBILITY_FAILED"
+    APPLICABILITY_FAILED = "APPLICABILITY_FAILED"
+    SUITABILITY_FAILED = "SUITABILITY_FAILED"
+    LOCATION_UNKNOWN = "LOCATION_UNKNOWN"
+    LOCATION_LOW_CONFIDENCE = "LOCATION_LOW_CONFIDENCE"
+    LOCATION_NOT_MATCHED = "LOCATION_NOT_MATCHED"
+    CONTEXT_MISSING = "CONTEXT_MISSING"
+    CONTEXT_STALE = "CONTEXT_STALE"
+    PRICE_UNKNOWN = "PRICE_UNKNOWN"
+    CAP_CUSTOMER_REACHED = "CAP_CUSTOMER_REACHED"
+    CAP_BOOKING_REACHED = "CAP_BOOKING_REACHED"
+    SUPPRESSED = "SUPPRESSED"
+    INDEX_EXCLUDED = "INDEX_EXCLUDED"
+    BEYOND_CANDIDATE_LIMIT = "BEYOND_CANDIDATE_LIMIT"
+    DUPLICATE_IN_SLATE = "DUPLICATE_IN_SLATE"
+    OUTRANKED = "OUTRANKED"
+    FALLBACK_ONLY = "FALLBACK_ONLY"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    SELECTED = "SELECTED"
+    FALLBACK = "FALLBACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code with its data: where the rule stands and what was found."""
+
+    code: Code
+    where: str = ""
+    """`file:line:column` of the condition or limit, where there is one."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An offer about something (idea 2)."""
+
+    offer: Offer
+    subject: Subject
+    inclusion: float = 1.0
+    """Probability with which it was looked at (idea 10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What a step kept and how many offers it ruled out, by code."""
+
+    kept: tuple[Candidate, ...]
+    ruled_out: tuple[tuple[Code, int], ...] = ()
+    """Sorted by code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate with the numbers arbitration orders by."""
+
+    candidate: Candidate
+    score: float
+    price_minor: int | None
+    value: float
+    rank_score: float
+    row: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One chosen item of a slate."""
+
+    candidate: Candidate
+    scored: Scored | None
+    """None: fallback."""
+    propensity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The ordered choice for one placement."""
+
+    placement: PlacementId
+    slots: tuple[Slot, ...]
+    fallback: bool = False
+    problem: str | None = None
+    """UNKNOWN_PLACEMENT for a placement this revision does not know."""
+
+
+class PriceTag(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A price as shown."""
+
+    minor: int
+    currency: str
+    text: str
+    as_of: str | None = None
+
+
+class Offline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether the app may show the item without a connection, and why not."""
+
+    show: bool
+    because: str | None = None
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """An image as shown."""
+
+    alt: str
+    placeholder: str
+    variants: tuple[dict[str, str | int], ...]
+
+
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The localised content of one item; links still hold `{token}`."""
+
+    schema: int
+    locale: str
+    dir: str
+    title: str
+    body: str
+    button: str
+    image: Picture
+    action: dict[str, str]
+    why_shown: str
+    opt_out: str
+    disclosures: tuple[str, ...] = ()
+
+
+class Item(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One item of the answer, before `answer` mints its token."""
+
+    offer_id: str
+    campaign_id: str
+    rank: int
+    about: dict[str, str]
+    subject: str
+    """Subject key; in the token, not in the answer."""
+    expires: Millis
+    representation: Shown
+    offline: Offline
+    price: PriceTag | None = None
+
+
+class PlacementSlate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One placement of the decision."""
+
+    placement: PlacementId
+    fallback: bool
+    refresh_after_s: int
+    items: tuple[Item, ...]
+    problem: str | None = None
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was decided. Holds no token, no request_id and no timing: its canonical bytes are what replay compares."""
+
+    decision_id: DecisionId
+    now: Millis
+    revision: RevisionId
+    model: ModelId
+    degraded: tuple[str, ...]
+    placements: tuple[PlacementSlate, ...]
+    ruled_out: tuple[tuple[str, int], ...]
+    """Counts by code, sorted by code."""
+    candidates: tuple[ScoredCandidate, ...]
+    shown: tuple[ShownItem, ...]
+    valid_until: Millis
+    """No cached copy may be served from this instant on; 0: no boundary known by time alone."""
+    consulted: tuple[str, ...]
+    """Market subjects whose change outdates this decision."""
+
+
+_CANONICAL = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def canonical_bytes(decision: Decision) -> bytes:
+    """The decision's bytes: equal decisions have equal bytes."""
+    return _CANONICAL.encode(decision)
