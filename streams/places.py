@@ -230,7 +230,7 @@ def _too_fine(fence: Fence, port: Port) -> str:
     if reach_m < needed_m:
         return (
             f"the edge of '{fence.id}' is {reach_m / 1_000:.2f} km from the gazetteer's point for {port.name}, "
-            f"whose sources disagree by {port.disagreement_km:.2f} km; draw it at least {needed_m / 1_000:.2f} km away, "
+            f"whose sources disagree by {port.disagreement_km:.2f} km; draw it {needed_m / 1_000:.2f} km away or more, "
             "or draw it from a map and drop 'seed'"
         )
     if not port.verified:
