@@ -1,0 +1,226 @@
+"""Settings: every OFFING_* environment variable, read once at start into one frozen value.
+
+With none set everything is embedded under ./.offing. A name that is not a setting stops the start, so does a bad value.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from streams.errors import InvalidInput
+
+PREFIX = "OFFING_"
+NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,31}")
+TOKEN_KEY = re.compile(r"([A-Za-z0-9_-]{1,16}):(.{32,256})")
+LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the process was told. Field `x_y` is the variable OFFING_X_Y; meanings are in SETTINGS."""
+
+    namespace: str = "offing"
+    artifacts: Path = Path(".offing")
+    campaigns: Path = Path("deploy/campaigns")
+    redis_url: str = field(default="", repr=False)
+    log: Path | None = None
+    ledger_url: str = field(default="", repr=False)
+    token_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(key id, secret), the signing one first; the others still verify."""
+    simulated: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    survivors_all: int = 512
+    candidate_limit: int = 384
+    look_limit: int = 2048
+    draw_limit: int = 128
+    deadline_ms: int = 300
+    lake_flush_s: float = 5.0
+    lake_flush_records: int = 5000
+    model_threads: int = 1
+    batch: int = 500
+    dead_letters_in_a_row: int = 100
+    log_level: str = "info"
+
+    @property
+    def embedded(self) -> bool:
+        """No server was named: Offing starts its own Valkey and writes its own secret."""
+        return not self.redis_url
+
+    @property
+    def log_file(self) -> Path:
+        """The SQLite log."""
+        return self.log or self.artifacts / "log.sqlite"
+
+    @property
+    def valkey_folder(self) -> Path:
+        """Where the embedded Valkey keeps its append-only file."""
+        return self.artifacts / "valkey"
+
+    @property
+    def lake(self) -> Path:
+        """Where decisions and outcomes are kept as Parquet."""
+        return self.artifacts / "lake"
+
+    @property
+    def ledger(self) -> str:
+        """The SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.artifacts / 'ledger.sqlite'}"
+
+    def check_serving(self) -> None:
+        """Raises InvalidInput SETTING_MISSING if offers could not be signed the same way after a restart."""
+        if not self.embedded and not self.token_keys:
+            message = (
+                "OFFING_TOKEN_KEYS is missing; with OFFING_REDIS_URL set it is required, as KEY_ID:SECRET of at least "
+                "32 characters, the same in every process (openssl rand -hex 32)"
+            )
+            raise InvalidInput("SETTING_MISSING", message)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One documented variable. `parse` raises ValueError; `secret` values are never repeated in a message."""
+
+    name: str
+    default: str
+    """As one would write it; empty: unset."""
+    meaning: str
+    expected: str
+    parse: Callable[[str], object]
+    secret: bool = False
+
+    @property
+    def field(self) -> str:
+        """The field of Settings."""
+        return self.name.removeprefix(PREFIX).lower()
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read every setting. Raises InvalidInput SETTING_UNKNOWN or SETTING_INVALID, naming every mistake at once."""
+    known = {setting.name: setting for setting in SETTINGS}
+    given = {name: text for name, text in sorted(environment.items()) if name.startswith(PREFIX)}
+    unknown = [_unknown(name, known) for name in given if name not in known]
+    if unknown:
+        raise InvalidInput("SETTING_UNKNOWN", "; ".join(unknown))
+    values: dict[str, object] = {}
+    wrong: list[str] = []
+    for name, text in given.items():
+        setting = known[name]
+        if not text and not setting.default:
+            continue
+        try:
+            values[setting.field] = setting.parse(text)
+        except ValueError:
+            found = "not shown here" if setting.secret else repr(text)
+            wrong.append(f"{name} is {found}; expected {setting.expected}")
+    if wrong:
+        raise InvalidInput("SETTING_INVALID", "; ".join(wrong))
+    return Settings(**values)  # type: ignore[arg-type]  # each parser gives its field's type; a test compares them
+
+
+def _unknown(name: str, known: Mapping[str, Setting]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else f"settings are {', '.join(sorted(known))}"
+    return f"{name} is not a setting; {hint}"
+
+
+def _matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
+            raise ValueError(text)
+        return int(text)
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0.05 <= number <= 3600:
+        raise ValueError(text)
+    return number
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(text)
+        return text
+
+    return parse
+
+
+def _file(text: str) -> Path:
+    if "://" in text or "," in text or not text:
+        raise ValueError(text)
+    return Path(text)
+
+
+def _token_keys(text: str) -> tuple[tuple[str, str], ...]:
+    found = [TOKEN_KEY.fullmatch(part) for part in text.split(",")]
+    keys = tuple((match[1], match[2]) for match in found if match)
+    if len(keys) != len(found) or len({name for name, _ in keys}) != len(keys):
+        raise ValueError
+    return keys
+
+
+def _number(name: str, least: int, most: int, meaning: str) -> Setting:
+    default = str(getattr(_DEFAULTS, name.removeprefix(PREFIX).lower()))
+    return Setting(name, default, meaning, f"a whole number from {least} to {most}", _whole(least, most))
+
+
+_DEFAULTS = Settings()
+_STORE_URL = "redis://, rediss:// or unix:// with a host or a socket path"
+_LOG_FILE = "the path of a file (the log on Kafka is not in this version)"
+SETTINGS: tuple[Setting, ...] = (
+    Setting("OFFING_NAMESPACE", "offing", "Prefix of Redis keys, topics and the SQL schema: a brand, a test, a rebuild.",
+            "1 to 32 of a-z, 0-9 and -, a letter first", _matching(NAMESPACE)),
+    Setting("OFFING_ARTIFACTS", ".offing", "Folder of revisions, models, the lake, and whatever is embedded.",
+            "the path of a folder", _file),
+    Setting("OFFING_CAMPAIGNS", "deploy/campaigns", "Folder of campaign files.", "the path of a folder", _file),
+    Setting("OFFING_REDIS_URL", "", "Redis or Valkey for profiles, cache and counters; unset: a private Valkey.",
+            _STORE_URL, _matching(re.compile(r"(rediss?|unix)://.+")), secret=True),
+    Setting("OFFING_LOG", "", "File of the event log; unset: log.sqlite in OFFING_ARTIFACTS.", _LOG_FILE, _file),
+    Setting("OFFING_LEDGER_URL", "", "SQLAlchemy URL of the ledger; unset: ledger.sqlite in OFFING_ARTIFACTS.",
+            "a SQLAlchemy URL", _matching(re.compile(r"[a-z0-9+]+://.+")), secret=True),
+    Setting("OFFING_TOKEN_KEYS", "", "Keys of offer tokens, the first signs; unset and embedded: written at start.",
+            "KEY_ID:SECRET of at least 32 characters each, separated by commas", _token_keys, secret=True),
+    Setting("OFFING_SIMULATED", "0", "1: keys with scope `simulate` may set the clock; never on real traffic.",
+            "0 or 1", _flag),
+    Setting("OFFING_HOST", "127.0.0.1", "Address the HTTP door listens on.", "an address",
+            _matching(re.compile(r"[A-Za-z0-9.:_-]{1,253}"))),
+    _number("OFFING_PORT", 0, 65_535, "Port the HTTP door listens on; 0 takes a free one."),
+    _number("OFFING_WORKERS", 1, 64, "Processes that answer HTTP."),
+    _number("OFFING_SURVIVORS_ALL", 1, 100_000, "With at most this many index survivors every one is evaluated."),
+    _number("OFFING_CANDIDATE_LIMIT", 1, 10_000, "Beyond that, evaluation in layout order stops at this many allowed."),
+    _number("OFFING_LOOK_LIMIT", 1, 100_000, "... or at this many looked at."),
+    _number("OFFING_DRAW_LIMIT", 0, 10_000, "How many of the rest are drawn at random and evaluated too."),
+    _number("OFFING_DEADLINE_MS", 10, 30_000, "Deadline of a decision that names none, in ms."),
+    Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",
+            "seconds from 0.05 to 3600", _seconds),
+    _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),
+    _number("OFFING_MODEL_THREADS", 1, 64, "Threads that train a model; serving uses one per decision."),
+    _number("OFFING_BATCH", 1, 10_000, "Records a consumer takes from the log at once."),
+    _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 1_000_000, "A consumer stops after this many bad records in a row."),
+    Setting("OFFING_LOG_LEVEL", "info", "Least level of the process's own log lines.", f"one of {', '.join(LEVELS)}",
+            _one_of(LEVELS)),
+)  # fmt: skip
+"""Every setting, in the order of the operator's page. A test compares it with Settings and with the docs."""
