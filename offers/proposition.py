@@ -1,10 +1,12 @@
 """The decision's nouns, frozen: candidate, reason, screening, slate, decision."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
+from offers.condition import View
 from offers.offer import Offer
 from streams.ids import DecisionId, Millis, ModelId, PlacementId, RevisionId
 from streams.record import ScoredCandidate, ShownItem, Subject
@@ -52,12 +54,20 @@ class Reason:
     detail: str = ""
 
 
+Check = Callable[[View], Reason | None]
+"""A compiled check: None if it holds, else why not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An offer about something (idea 2)."""
 
     offer: Offer
     subject: Subject
+    view: View
+    """What its conditions may see: shared facts plus this one subject's."""
+    residual: tuple[Check, ...] = ()
+    """The conditions that the index did not answer exactly."""
     inclusion: float = 1.0
     """Probability with which it was looked at (idea 10)."""
 

@@ -72,6 +72,8 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     profile: MaskedProfile = MaskedProfile()
     subjects: dict[str, tuple[Subject, ...]] = {}
     """Selector key of the catalog (`booking`, `sailing:next`, ...) -> its subjects, at most 8."""
+    consulted: tuple[str, ...] = ()
+    """Market subjects (sailing ids, `line:<id>`, `venue:<id>`) whose change outdates the subjects, sorted."""
     seasons: tuple[str, ...] = ()
     """Seasons active now, sorted."""
     season_changes_at: Millis = 0

@@ -1,0 +1,87 @@
+"""Choosing and ordering: propensity x value x context weight x lever, and the slates filled from that order."""
+
+from collections.abc import Iterator, Sequence
+
+from offers.money import price_of
+from offers.offer import Offer, Placement
+from offers.proposition import Candidate, Scored, Screening, Slate, Slot
+from scoring import exploration
+from scoring.features import Propensity
+from streams.bucket import bucket
+from streams.ids import DecisionId, OfferId, PlacementId
+from streams.record import DecisionInputs
+
+TRIP_WEIGHT = 1.25
+"""Context weight of an offer about the very trip that the app is showing."""
+UNPRICED_VALUE = 1.0
+"""Worth of an acceptance where the campaign declares neither an amount nor a margin."""
+
+
+def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) -> tuple[Scored, ...]:
+    """Every allowed candidate with its numbers, best first in a total order."""
+    if not allowed.kept:
+        return ()
+    scores = propensity.score(inputs, [(candidate.offer.facts, candidate.subject) for candidate in allowed.kept])
+    rows = scores.rows.tolist()
+    chances = scores.probability.tolist()
+    scored = [
+        _scored(candidate, chance, tuple(row), inputs)
+        for candidate, chance, row in zip(allowed.kept, chances, rows, strict=True)
+    ]
+    return tuple(sorted(scored, key=lambda s: (-s.rank_score, s.candidate.offer.id, s.candidate.subject.key)))
+
+
+def _scored(candidate: Candidate, chance: float, row: tuple[float, ...], inputs: DecisionInputs) -> Scored:
+    offer = candidate.offer
+    quote = price_of(offer.price, candidate.subject.facts, inputs.now) if offer.price is not None else None
+    minor = quote.minor if quote is not None else None
+    value = worth(offer, minor)
+    rank_score = chance * value * context_weight(candidate, inputs) * offer.lever
+    return Scored(candidate, chance, minor, value, rank_score, row)
+
+
+def worth(offer: Offer, price_minor: int | None) -> float:
+    """Value of an acceptance in major units: the amount plus the margin's share of the price."""
+    if not offer.value.amount and not offer.value.margin:
+        return UNPRICED_VALUE
+    return offer.value.amount + offer.value.margin * (price_minor or 0) / 100
+
+
+def context_weight(candidate: Candidate, inputs: DecisionInputs) -> float:
+    """The situational factor: the trip that the app is showing weighs more than any other subject."""
+    trip = inputs.request.trip
+    return TRIP_WEIGHT if trip is not None and candidate.subject.about.get("booking_id") == trip else 1.0
+
+
+Asked = tuple[PlacementId, Placement | None, int]
+"""(placement, its definition in this revision if there is one, items wanted)"""
+
+
+def fill(asked: Sequence[Asked], scored: Sequence[Scored], inputs: DecisionInputs) -> tuple[Slate, ...]:
+    """A slate per placement, in the order asked; no offer stands in two places of the answer."""
+    taken: set[OfferId] = set()
+    slates = []
+    for name, placement, limit in asked:
+        if placement is None:
+            slates.append(Slate(name, (), problem="UNKNOWN_PLACEMENT"))
+            continue
+        pool = [s for s in scored if name in s.candidate.offer.placements and s.candidate.offer.id not in taken]
+        slots = tuple(_slots(placement, pool, min(limit, placement.max_items), inputs.decision_id))
+        taken.update(slot.candidate.offer.id for slot in slots)
+        slates.append(Slate(name, slots))
+    return tuple(slates)
+
+
+def _slots(placement: Placement, pool: list[Scored], most: int, seed: DecisionId) -> Iterator[Slot]:
+    """Items for ranks 1, 2, ...: the best that is left, or one drawn where the placement explores."""
+    for rank in range(1, most + 1):
+        if not pool:
+            return
+        at, chance = 0, 1.0
+        if placement.explore > 0:
+            draw = bucket(seed, f"explore:{placement.id}:{rank}")
+            at, chance = exploration.choose([s.rank_score for s in pool], placement.explore, draw)
+        chosen = pool[at]
+        yield Slot(chosen.candidate, chosen, chance * chosen.candidate.inclusion)
+        offer_id = chosen.candidate.offer.id
+        pool = [s for s in pool if s.candidate.offer.id != offer_id]

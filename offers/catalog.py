@@ -1,0 +1,235 @@
+"""Campaigns compiled into one immutable Catalog: the layout, its index, and lazy candidates. Swapped whole."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TypeVar
+
+from offers import bits, schedule
+from offers.bits import Words
+from offers.condition import View, leaves
+from offers.index import ConditionIndex, layers
+from offers.locale import choose
+from offers.offer import CampaignFolder, Consent, Limit, Offer, Placement, Representation, Season
+from offers.proposition import Candidate, Check
+from streams.attributes import AttributeSet
+from streams.ids import Millis, OfferId, PlacementId, RevisionId
+from streams.instant import DAY_MS
+from streams.places import Places
+from streams.record import NOTHING, DecisionInputs, FactDict, Subject
+
+Shared = TypeVar("Shared", bound=Hashable)
+COUNTDOWN = "sailing.departs_in"
+LOCALES_MEMO = 512
+LIVE_MEMO = 64
+NO_SUBJECTS: tuple[Subject, ...] = ()
+ABOUT_NOTHING = (NOTHING,)
+
+
+def prior_value(offer: Offer) -> float:
+    """What the layout is ordered by: the offer's worth before anything is known of the customer."""
+    return offer.facts.starting_mean * max(offer.value.amount, 0.01) * offer.lever
+
+
+class Catalog:
+    """One revision, immutable; every method is a pure function of its arguments (results are memoised)."""
+
+    def __init__(self, revision: RevisionId, folder: CampaignFolder, attributes: AttributeSet, places: Places) -> None:
+        offers = [campaign.offer for campaign in folder.campaigns]
+        self.revision = revision
+        self.attributes = attributes
+        self.places = places
+        self.placements: Mapping[PlacementId, Placement] = MappingProxyType(dict(folder.placements))
+        self.seasons: tuple[Season, ...] = folder.seasons
+        self.global_limits: tuple[Limit, ...] = folder.global_limits
+        self.layout: tuple[Offer, ...] = tuple(sorted(offers, key=lambda offer: (-prior_value(offer), offer.id)))
+        """Descending prior value, then id: the order in which offers are looked at. Part of the revision."""
+        self.by_id: Mapping[OfferId, Offer] = MappingProxyType({offer.id: offer for offer in self.layout})
+        self.fallbacks: Mapping[PlacementId, Offer] = MappingProxyType(
+            {p.id: self.by_id[p.fallback] for p in folder.placements.values() if p.fallback is not None}
+        )
+        self.size = len(self.layout)
+        self.index = ConditionIndex(self.layout, places)
+        self.residuals: tuple[tuple[Check, ...], ...] = tuple(
+            self.index.residual(position, offer) for position, offer in enumerate(self.layout)
+        )
+        self._group()
+        self._span: tuple[Millis, Millis] = (0, 0)
+        self.reads = _reads(self.layout)
+        """Qualified attributes that any condition reads; `location` if places are asked."""
+        self.freshness = _freshness(self.layout)
+        """(fact name, fresh_ms) pairs asked anywhere: when they run out, a cached decision does too."""
+        self.countdowns = _countdowns(self.layout)
+        """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
+        self.relative_ends = frozenset(o.schedule.ends_relative for o in self.layout if o.schedule.ends_relative)
+        self.live = lru_cache(maxsize=LIVE_MEMO)(self._live)
+        self._locales = lru_cache(maxsize=LOCALES_MEMO)(self._locale_words)
+        self._consents = lru_cache(maxsize=LOCALES_MEMO)(self._consent_words)
+
+    def _group(self) -> None:
+        """Offers by what many of them share: schedule, placement, words, consent, selector."""
+        self._schedules = _grouped((offer.schedule for offer in self.layout), self.size)
+        self._written = _grouped((_written(offer.representation) for offer in self.layout), self.size)
+        self._samples = {_written(offer.representation): offer.representation for offer in self.layout}
+        self._consent = _grouped((offer.consent for offer in self.layout), self.size)
+        self._about = _grouped((offer.about for offer in self.layout), self.size)
+        self._ordinary = bits.of_positions([p for p, offer in enumerate(self.layout) if not offer.fallback], self.size)
+        self._placed = {
+            placement: bits.of_positions([p for p, o in enumerate(self.layout) if placement in o.placements], self.size)
+            for placement in self.placements
+        }
+        self.selectors = {about.key: about for about in self._about if about is not None}
+
+    def _live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:
+        """(offers live through `interval`, how many), whatever the customer."""
+        words = bits.empty(self.size)
+        for plan, members in self._schedules.items():
+            if schedule.status(plan, interval[0], seasons) is None:
+                words = words | members
+        words = words & self._ordinary
+        return words, bits.count(words)
+
+    def interval(self, now: Millis) -> tuple[Millis, Millis]:
+        """The span around `now` in which no schedule of this catalog changes: [now or before, next change)."""
+        if self._span[0] <= now < self._span[1]:
+            return self._span
+        changes = [at for plan in self._schedules if (at := schedule.next_change(plan, now)) is not None]
+        self._span = (now, min(changes, default=now + DAY_MS))
+        return self._span
+
+    def _locale_words(self, locale: str) -> Words:
+        words = bits.empty(self.size)
+        for written, members in self._written.items():
+            if choose(locale, self._samples[written]) is not None:
+                words = words | members
+        return words
+
+    def _consent_words(self, purposes: tuple[str, ...], channels: tuple[str, ...]) -> Words:
+        words = bits.empty(self.size)
+        for consent, members in self._consent.items():
+            if consents(consent, purposes, channels):
+                words = words | members
+        return words
+
+    def survivors(self, inputs: DecisionInputs) -> Words:
+        """The index's answer: a superset of the offers that a plain evaluation would allow."""
+        words, _ = self.live(self.interval(inputs.now), inputs.seasons)
+        asked = bits.empty(self.size)
+        for wanted in inputs.request.placements:
+            if wanted.placement in self._placed:
+                asked = asked | self._placed[wanted.placement]
+        words = words & asked
+        words &= self._locales(inputs.request.locale)
+        words &= self._consents(inputs.profile.purposes, inputs.profile.channels)
+        for mask in self.index.masks(facts_of(inputs), inputs.whereabouts):
+            words &= mask
+        return words
+
+    def selectors_of(self, words: Words) -> list[str]:
+        """Keys of the selectors that the offers of a bitmap use, sorted."""
+        return sorted(about.key for about, members in self._about.items() if about and (words & members).any())
+
+    def asked(self, inputs: DecisionInputs) -> tuple[tuple[PlacementId, Placement | None, int], ...]:
+        """(placement, its definition here if any, items wanted), in the order asked."""
+        wanted = inputs.request.placements
+        return tuple((each.placement, self.placements.get(each.placement), each.limit) for each in wanted)
+
+    def candidates(self, inputs: DecisionInputs) -> "Candidates":
+        """(offer, subject) pairs in layout order, made when they are looked at."""
+        return Candidates(self, inputs)
+
+
+class Candidates:
+    """What shortlist takes from: the survivors of the index, evaluated only as far as they are looked at."""
+
+    def __init__(self, catalog: Catalog, inputs: DecisionInputs) -> None:
+        self.catalog = catalog
+        self.inputs = inputs
+        self.words = catalog.survivors(inputs)
+        self.count = bits.count(self.words)
+        live = catalog.live(catalog.interval(inputs.now), inputs.seasons)[1]
+        self.index_excluded = live - self.count
+        self._facts = facts_of(inputs)
+        self._views: dict[str, View] = {}
+
+    def positions(self) -> Iterator[int]:
+        """Survivors in layout order."""
+        return bits.walk(self.words)
+
+    def at_ranks(self, ranks: list[int]) -> list[int]:
+        """Positions of the survivors of these ranks."""
+        return bits.select(self.words, ranks)
+
+    def of_offer(self, position: int, inclusion: float = 1.0) -> list[Candidate]:
+        """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
+        offer = self.catalog.layout[position]
+        residual = self.catalog.residuals[position]
+        return [
+            Candidate(offer, subject, self.view(subject), residual, inclusion)
+            for subject in subjects_of(offer, self.inputs)
+        ]
+
+    def view(self, subject: Subject) -> View:
+        """What conditions about this subject may see; shared by all offers about it."""
+        view = self._views.get(subject.key)
+        if view is None:
+            inputs = self.inputs
+            view = View(self._facts, subject.facts, inputs.whereabouts, self.catalog.places, inputs.now)
+            self._views[subject.key] = view
+        return view
+
+
+def subjects_of(offer: Offer, inputs: DecisionInputs) -> tuple[Subject, ...]:
+    """The subjects an offer can be about in these inputs."""
+    if offer.about is None:
+        return ABOUT_NOTHING
+    return inputs.subjects.get(offer.about.key, NO_SUBJECTS)
+
+
+def facts_of(inputs: DecisionInputs) -> FactDict:
+    """customer.* and context.* facts together."""
+    return {**inputs.profile.facts, **inputs.request.context}
+
+
+def consents(consent: Consent, purposes: Sequence[str], channels: Sequence[str]) -> bool:
+    """Whether everything the offer needs was granted."""
+    return set(consent.purposes) <= set(purposes) and set(consent.channels) <= set(channels)
+
+
+def _written(representation: Representation) -> tuple[tuple[str, ...], str | None]:
+    """All that decides which locale a customer gets."""
+    return tuple(representation.texts), representation.others
+
+
+def _grouped(keys: Iterable[Shared], size: int) -> dict[Shared, Words]:
+    members: dict[Shared, list[int]] = {}
+    for position, key in enumerate(keys):
+        members.setdefault(key, []).append(position)
+    return {key: bits.of_positions(found, size) for key, found in members.items()}
+
+
+def _reads(layout: Sequence[Offer]) -> frozenset[str]:
+    return frozenset(leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part))
+
+
+def _freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
+    asked = {
+        (leaf.attribute, leaf.fresh_ms)
+        for offer in layout
+        for _, part in layers(offer)
+        for leaf in leaves(part)
+        if leaf.fresh_ms is not None
+    }
+    return tuple(sorted(asked))
+
+
+def _countdowns(layout: Sequence[Offer]) -> tuple[Millis, ...]:
+    ends = {
+        end
+        for offer in layout
+        for _, part in layers(offer)
+        for leaf in leaves(part)
+        if leaf.attribute == COUNTDOWN
+        for end in (leaf.low, leaf.high)
+    }
+    return tuple(sorted(int(end) for end in ends if abs(end) != float("inf")))

@@ -1,0 +1,91 @@
+"""THE DECISION. Pure: the same inputs, catalog and propensity give the same bytes, today and in a replay."""
+
+from hashlib import blake2b
+
+from offers import arbitration, capping, eligibility, fallback, shortlist, validity
+from offers.catalog import Catalog
+from offers.proposition import Code, Decision, Scored, Screening, Slate, Slot, canonical_bytes
+from offers.representation import RenderContext, render
+from scoring.features import Propensity
+from streams.record import DecisionInputs, DecisionRecord, ScoredCandidate, ShownItem
+
+ENGINE = "offing-0.1.0"
+RECORD_VERSION = 1
+
+
+def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> Decision:
+    """Which offers to show this person, here, now, in their language; reads top to bottom as its steps."""
+    candidates = catalog.candidates(inputs)  # lazy (offer, subject), layout order, a sound superset
+    allowed = shortlist.take(candidates, (eligibility.rule_out, capping.rule_out), inputs)
+    scored = arbitration.score(allowed, propensity, inputs)
+    slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
+    slates = fallback.complete(slates, catalog.fallbacks, inputs)
+    return _conclude(inputs, catalog, propensity, (allowed, scored, slates))
+
+
+Worked = tuple[Screening, tuple[Scored, ...], tuple[Slate, ...]]
+
+
+def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, worked: Worked) -> Decision:
+    allowed, scored, slates = worked
+    return Decision(
+        decision_id=inputs.decision_id,
+        now=inputs.now,
+        revision=inputs.revision,
+        model=propensity.model,
+        degraded=inputs.degraded,
+        placements=render(slates, RenderContext(inputs, catalog.places, catalog.placements)),
+        ruled_out=_counts(allowed, scored, slates),
+        candidates=tuple(_scored_candidate(each) for each in scored),
+        shown=tuple(_shown(slate, rank, slot) for slate in slates for rank, slot in enumerate(slate.slots, 1)),
+        valid_until=validity.valid_until(inputs, catalog, slates),
+        consulted=inputs.consulted,
+    )
+
+
+def _counts(allowed: Screening, scored: tuple[Scored, ...], slates: tuple[Slate, ...]) -> tuple[tuple[str, int], ...]:
+    """Counts of offers by why they are not shown; those allowed and not chosen are OUTRANKED."""
+    shown = {slot.candidate.offer.id for slate in slates for slot in slate.slots if slot.scored is not None}
+    outranked = len({each.candidate.offer.id for each in scored} - shown)
+    counts = dict(allowed.ruled_out)
+    if outranked:
+        counts[Code.OUTRANKED] = outranked
+    return tuple(sorted((str(code), number) for code, number in counts.items()))
+
+
+def _scored_candidate(each: Scored) -> ScoredCandidate:
+    candidate = each.candidate
+    return ScoredCandidate(candidate.offer.id, candidate.subject.key, each.score, each.rank_score, candidate.inclusion)
+
+
+def _shown(slate: Slate, rank: int, slot: Slot) -> ShownItem:
+    candidate, scored = slot.candidate, slot.scored
+    return ShownItem(
+        offer=candidate.offer.facts,
+        about=candidate.subject.key,
+        placement=slate.placement,
+        rank=rank,
+        score=scored.score if scored is not None else None,
+        propensity=slot.propensity,
+        value=scored.value if scored is not None else 0.0,
+        row=scored.row if scored is not None else (),
+    )
+
+
+def record(inputs: DecisionInputs, decision: Decision, features: tuple[str, ...]) -> DecisionRecord:
+    """The log's line for a decision: its inputs, and what a replay must find again."""
+    return DecisionRecord(
+        v=RECORD_VERSION,
+        inputs=inputs,
+        model=decision.model,
+        engine=ENGINE,
+        features=features,
+        candidates=decision.candidates,
+        shown=decision.shown,
+        digest=digest(decision),
+    )
+
+
+def digest(decision: Decision) -> str:
+    """BLAKE2b-128 of the decision's canonical bytes, in hex."""
+    return blake2b(canonical_bytes(decision), digest_size=16).hexdigest()

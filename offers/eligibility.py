@@ -1,0 +1,42 @@
+"""May they have it, does it fit now, is it decent: the conditions of one candidate that the index left open."""
+
+from offers.money import price_of
+from offers.offer import RelativeTime
+from offers.proposition import Candidate, Code, Reason
+from offers.representation import missing_placeholders
+from streams.attributes import Facts
+from streams.ids import Millis
+from streams.record import DecisionInputs
+
+
+def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
+    """The first reason against the candidate, or None. The index has answered schedule, locale and consent."""
+    for check in candidate.residual:
+        reason = check(candidate.view)
+        if reason is not None:
+            return reason
+    return presentable(candidate, inputs)
+
+
+def presentable(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
+    """What holds for every candidate whatever its conditions: not over for its subject, a price, all its words."""
+    offer, subject = candidate.offer, candidate.subject
+    ends = offer.schedule.ends_relative
+    if ends is not None:
+        at = instant_of(ends, subject.facts)
+        if at is None:
+            return Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
+        if inputs.now >= at:
+            return Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
+    if offer.price is not None and price_of(offer.price, subject.facts, inputs.now) is None:
+        return Reason(Code.PRICE_UNKNOWN, offer.where, f"{offer.price.source} is not known or too old")
+    missing = missing_placeholders(offer, subject, inputs)
+    if missing:
+        return Reason(Code.CONTEXT_MISSING, offer.where, f"{', '.join(missing)} in the text cannot be filled")
+    return None
+
+
+def instant_of(relative: RelativeTime, facts: Facts) -> Millis | None:
+    """`90 min before sailing.departure` for this subject; None: the fact is missing."""
+    fact = facts.get(relative.attribute)
+    return fact[0] + relative.offset_ms if fact is not None and isinstance(fact[0], int) else None

@@ -1,0 +1,118 @@
+"""Every offer's reasons, by the plain evaluator on the same inputs: slow, complete, and the index's reference."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from offers import capping, compiled, schedule
+from offers.catalog import Catalog, consents, facts_of, subjects_of
+from offers.condition import View, conjuncts, holds, leaves
+from offers.eligibility import presentable
+from offers.locale import choose
+from offers.offer import Offer
+from offers.proposition import Candidate, Code, Decision, Reason
+from streams.attributes import SUBJECT_SCOPES
+from streams.ids import OfferId
+from streams.record import NOTHING, DecisionInputs, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one offer."""
+
+    offer_id: OfferId
+    where: str
+    """`file:line` of its campaign."""
+    about: str
+    """The subject it was nearest to being allowed for; empty: none, or about nothing."""
+    allowed: bool
+    reasons: tuple[Reason, ...]
+    """Everything against it, or SELECTED, FALLBACK, OUTRANKED. One reason alone: changing it would allow the offer."""
+
+
+def verdicts(inputs: DecisionInputs, catalog: Catalog) -> tuple[Verdict, ...]:
+    """Every offer of the catalog, in layout order, judged without the index."""
+    return tuple(judge(offer, inputs, catalog) for offer in catalog.layout)
+
+
+def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tuple[Verdict, ...]:
+    """verdicts(), with what the decision did to the allowed ones."""
+    shown = {item.offer.offer_id: item.score is None for item in decision.shown}
+    scored = {candidate.offer_id for candidate in decision.candidates}
+    return tuple(_concluded(verdict, shown, scored) for verdict in verdicts(inputs, catalog))
+
+
+def _concluded(verdict: Verdict, shown: dict[OfferId, bool], scored: set[OfferId]) -> Verdict:
+    if verdict.offer_id in shown:
+        code = Code.FALLBACK if shown[verdict.offer_id] else Code.SELECTED
+    elif not verdict.allowed:
+        return verdict
+    else:
+        code = Code.OUTRANKED if verdict.offer_id in scored else Code.BEYOND_CANDIDATE_LIMIT
+    return Verdict(verdict.offer_id, verdict.where, verdict.about, True, (Reason(code),))
+
+
+def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
+    """One offer: allowed if some subject of it has no reason against it; else the subject with the fewest."""
+    general = tuple(_general(offer, inputs, catalog))
+    subjects = subjects_of(offer, inputs)
+    if not subjects:
+        reasons = (*general, *_shared(offer, inputs, catalog), Reason(Code.NO_SUBJECT, offer.where))
+        return Verdict(offer.id, offer.where, "", False, reasons)
+    judged = [(general + tuple(_specific(offer, subject, inputs, catalog)), subject) for subject in subjects]
+    reasons, nearest = min(judged, key=lambda pair: len(pair[0]))
+    return Verdict(offer.id, offer.where, nearest.key, not reasons, reasons)
+
+
+def allowed(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> tuple[str, ...]:
+    """Keys of the subjects for which nothing speaks against the offer."""
+    if any(True for _ in _general(offer, inputs, catalog)):
+        return ()
+    subjects = subjects_of(offer, inputs)
+    return tuple(s.key for s in subjects if not any(True for _ in _specific(offer, s, inputs, catalog)))
+
+
+def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
+    """What does not depend on a subject."""
+    if offer.fallback:
+        yield Reason(Code.FALLBACK_ONLY, offer.where, "shown only where a placement would stay empty")
+    code = schedule.status(offer.schedule, inputs.now, inputs.seasons)
+    if code is not None:
+        yield Reason(code, offer.where)
+    asked = {wanted.placement for wanted in inputs.request.placements} & set(catalog.placements)
+    if not asked.intersection(offer.placements):
+        yield Reason(Code.PLACEMENT_NOT_ASKED, offer.where, f"it is for {', '.join(offer.placements)}")
+    if choose(inputs.request.locale, offer.representation) is None:
+        written = ", ".join(offer.representation.texts)
+        yield Reason(Code.LOCALE_MISSING, offer.where, f"{inputs.request.locale} asked, {written} written")
+    if not consents(offer.consent, inputs.profile.purposes, inputs.profile.channels):
+        wanted = ", ".join((*offer.consent.purposes, *offer.consent.channels))
+        yield Reason(Code.CONSENT_MISSING, offer.where, f"needs {wanted}")
+
+
+def _view(subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> View:
+    return View(facts_of(inputs), subject.facts, inputs.whereabouts, catalog.places, inputs.now)
+
+
+def _specific(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
+    """What speaks against this offer about this subject."""
+    view = _view(subject, inputs, catalog)
+    layers = zip(compiled.LAYERS, (offer.eligibility, offer.applicability, offer.suitability), strict=True)
+    for code, layer in layers:
+        for conjunct in conjuncts(layer):
+            if not holds(conjunct, view):
+                yield compiled.reason(conjunct, code, view)
+    candidate = Candidate(offer, subject, view)
+    for reason in (presentable(candidate, inputs), capping.rule_out(candidate, inputs)):
+        if reason is not None:
+            yield reason
+
+
+def _shared(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
+    """Of an offer without a subject: the conditions that ask nothing of one."""
+    view = _view(NOTHING, inputs, catalog)
+    layers = zip(compiled.LAYERS, (offer.eligibility, offer.applicability, offer.suitability), strict=True)
+    for code, layer in layers:
+        for conjunct in conjuncts(layer):
+            about_subject = any(leaf.attribute.split(".")[0] in SUBJECT_SCOPES for leaf in leaves(conjunct))
+            if not about_subject and not holds(conjunct, view):
+                yield compiled.reason(conjunct, code, view)

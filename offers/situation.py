@@ -1,0 +1,77 @@
+"""situate(): everything a decision sees, gathered from what was read: the one way to make DecisionInputs."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from offers import schedule, subjects
+from offers.catalog import Catalog
+from streams.ids import DecisionId, Millis
+from streams.instant import moment
+from streams.market import Market
+from streams.places import Places, Whereabouts
+from streams.profile import MaskedProfile
+from streams.record import DecisionInputs, FactDict, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What was read for one request."""
+
+    decision_id: DecisionId
+    now: Millis
+    request: Request
+    whereabouts: Whereabouts
+    profile: MaskedProfile
+    market: Market
+    candidate_limit: int
+    degraded: tuple[str, ...] = ()
+    origin: str = "live"
+
+
+def situate(found: Situation, catalog: Catalog, *, every_subject: bool = False) -> DecisionInputs:
+    """The inputs of decide(). Only subjects that survivors of the index are about are bound, unless every one is
+
+    wanted (explain: full)."""
+    seasons, season_changes_at = schedule.active_seasons(catalog.seasons, found.market.seasons, found.now)
+    derived = derived_context(found, catalog.places, seasons)
+    inputs = DecisionInputs(
+        decision_id=found.decision_id,
+        now=found.now,
+        revision=catalog.revision,
+        request=msgspec.structs.replace(found.request, context={**found.request.context, **derived}),
+        whereabouts=found.whereabouts,
+        profile=found.profile,
+        seasons=seasons,
+        season_changes_at=season_changes_at,
+        market_version=found.market.version,
+        candidate_limit=found.candidate_limit,
+        degraded=found.degraded,
+        origin=found.origin,
+    )
+    keys = sorted(catalog.selectors) if every_subject else catalog.selectors_of(catalog.survivors(inputs))
+    around = subjects.Surroundings(found.profile, found.whereabouts, found.market, found.now, found.request.trip)
+    bound = subjects.bind(catalog, keys, around)
+    return msgspec.structs.replace(inputs, subjects=bound.subjects, consulted=bound.consulted)
+
+
+def derived_context(found: Situation, places: Places, seasons: tuple[str, ...]) -> FactDict:
+    """context.* facts of the clock and the whereabouts; the clock is that of the customer's place."""
+    nearest = places.nearest_port(found.whereabouts)
+    local = moment(found.now).astimezone(schedule.zone(_zone(places, nearest[0] if nearest else None)))
+    facts: FactDict = {
+        "context.local_hour": (local.hour, found.now),
+        "context.weekday": (local.isoweekday(), found.now),
+        "context.month": (local.month, found.now),
+        "context.season": (seasons, found.now),
+    }
+    if nearest is not None:
+        facts["context.nearest_port"] = (nearest[0], found.now)
+        facts["context.nearest_port_distance"] = (nearest[1], found.now)
+    return facts
+
+
+def _zone(places: Places, port: str | None) -> str:
+    """The zone of the nearest port; without one, that of the catalog's first port in order of id."""
+    name = port if port is not None else min(places.ports, default=None)
+    return places.ports[name].zone if name is not None else "UTC"
