@@ -191,7 +191,7 @@ _DEFAULTS = Settings()
 _STORE_URL = "redis://, rediss:// or unix:// with a host or a socket path"
 _LOG_FILE = "the path of a file (the log on Kafka is not in this version)"
 SETTINGS: tuple[Setting, ...] = (
-    Setting("OFFING_NAMESPACE", "offing", "Prefix of Redis keys, topics and the SQL schema: a brand, a test, a rebuild.",
+    Setting("OFFING_NAMESPACE", "offing", "Prefix of Redis keys, topics and the SQL schema: a brand, a test run.",
             "1 to 32 of a-z, 0-9 and -, a letter first", _matching(NAMESPACE)),
     Setting("OFFING_ARTIFACTS", ".offing", "Folder of revisions, models, the lake, and whatever is embedded.",
             "the path of a folder", _file),

@@ -1,0 +1,194 @@
+"""Every metric and every log field of the project: one typed, commented list. Nothing else is measured or logged.
+
+A metric's name carries its unit; counters end in _total in the exposition. Labels are closed sets of our own codes,
+never a customer, an offer or anything a client wrote. With several worker processes on a host the environment variable
+PROMETHEUS_MULTIPROC_DIR must name a folder before this module is imported; `exposition` then sums them.
+"""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TextIO
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from streams.instant import format_instant
+
+FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""Seconds: from a pure step to a decision's deadline."""
+SLOW = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
+"""Seconds: from an event's append to its effect."""
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 384, 512, 1024, 2048)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of the operators' page."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+_LISTED: list[Metric] = []
+
+
+def _counter(name: str, meaning: str, *labels: str) -> Counter:
+    _LISTED.append(Metric(f"{name}_total", "counter", labels, meaning))
+    return Counter(name, meaning, labels)
+
+
+def _gauge(name: str, meaning: str, *labels: str, across: str = "max") -> Gauge:
+    """`across`: what several processes of a host add up to (max, min, livesum, ...)."""
+    _LISTED.append(Metric(name, "gauge", labels, meaning))
+    return Gauge(name, meaning, labels, multiprocess_mode=across)  # type: ignore[arg-type]  # a literal type there
+
+
+def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+    _LISTED.append(Metric(name, "histogram", labels, meaning))
+    return Histogram(name, meaning, labels, buckets=buckets)
+
+
+# Deciding
+DECISIONS = _counter("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
+DEGRADED = _counter("offing_degraded", "Decisions that had to do without something, by what.", "what")
+DECISION_SECONDS = _histogram("offing_decision_seconds", "From a parsed request to its answer's bytes.", FAST, "cache")
+STAGE_SECONDS = _histogram("offing_stage_seconds", "One step of a decision.", FAST, "stage")
+CANDIDATES = _histogram("offing_candidates", "Candidates scored in one decision.", COUNTS)
+RULED_OUT = _counter("offing_ruled_out", "Candidates ruled out, by reason.", "code")
+BEYOND_LIMIT = _counter("offing_beyond_candidate_limit", "Offers not looked at (BEYOND_CANDIDATE_LIMIT).")
+UNKNOWN_PLACEMENTS = _counter("offing_unknown_placements", "Placements asked for that no revision knows.")
+CACHE = _counter(
+    "offing_decision_cache", "Cached decisions: hit, miss, stale, bypass, or shared with a repeat.", "result"
+)
+STORE_READ_SECONDS = _histogram("offing_store_read_seconds", "The one read of a decision.", FAST)
+REPRESENTATIONS = _counter("offing_representations", "Items shown, by the language they were written in.", "locale")
+
+# Records and outcomes
+RECORDS = _counter(
+    "offing_decision_records", "Decision records: appended, or dropped because the log refused.", "result"
+)
+RECORD_QUEUE = _gauge("offing_record_queue", "Decision records not appended yet.", across="livesum")
+OUTCOMES = _counter("offing_outcomes", "Outcomes by kind and what became of them.", "outcome", "status")
+EXPOSURES_WITHOUT_RECORD = _counter(
+    "offing_exposures_without_record", "Outcomes whose decision is not in the lake: its record died with a process."
+)
+LAKE_ROWS = _counter("offing_lake_rows", "Rows written to the lake, by table.", "table")
+LAKE_SECONDS = _histogram("offing_lake_write_seconds", "One file of the lake.", SLOW)
+
+# Doors
+REQUESTS = _counter("offing_requests", "HTTP answers by route and status.", "route", "status")
+REQUEST_SECONDS = _histogram("offing_request_seconds", "HTTP requests, first byte in to last byte out.", FAST, "route")
+EVENTS = _counter(
+    "offing_events", "Events at the doors, by type and accepted, duplicate, rejected or retry.", "type", "status"
+)
+LOG_APPEND_SECONDS = _histogram("offing_log_append_seconds", "From append to durable.", FAST, "topic")
+
+# Consumers
+FOLDED = _counter("offing_folded", "Events folded into profiles, by type and what the fold did.", "type", "status")
+FOLD_SECONDS = _histogram("offing_fold_seconds", "One batch: load, fold, save.", SLOW, "group")
+FOLD_CONFLICTS = _counter(
+    "offing_fold_conflicts", "Saves refused because another consumer had saved first; done again."
+)
+SKIPPED_VALUES = _counter("offing_skipped_values", "Attribute values the active declarations do not accept.")
+REREAD = _counter("offing_reread_records", "Records read again because the store was behind the log.", "group")
+EVENT_TO_EFFECT_SECONDS = _histogram("offing_event_to_effect_seconds", "From recorded to saved.", SLOW, "group")
+FRIENDS_TOLD = _counter("offing_friends_told", "customer.friend_booked events appended.")
+DEAD_LETTERS = _counter(
+    "offing_dead_letters", "Records that could not be used, by topic and reason.", "topic", "reason"
+)
+CONSUMER_RETRIES = _counter("offing_consumer_retries", "Waits for a store or log that did not answer.", "group", "code")
+CONSUMER_UP = _gauge("offing_consumer_up", "1 while a consumer runs, 0 once it has stopped.", "group")
+PRESENCE = _counter("offing_presence", "Locations: kept, forgotten (denied or off), or too old.", "result")
+
+# Market
+MARKET_VERSION = _gauge("offing_market_version", "Offset of the last market record folded.", "role", across="min")
+MARKET_AGE_SECONDS = _gauge("offing_market_age_seconds", "Since the tail last reached the log's end.", "role")
+SNAPSHOT_BYTES = _gauge("offing_market_snapshot_bytes", "Size of the last market snapshot, compressed.")
+
+# What is active
+ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across="livemax")
+RELOADS = _counter("offing_reloads", "Swaps of revision or model: done or refused.", "what", "result")
+MODEL_SECONDS = _histogram("offing_model_seconds", "Scoring of one decision's candidates.", FAST, "model")
+UP = _gauge("offing_info", "1, with the version of Offing that runs.", "version", across="livemax")
+
+METRICS: tuple[Metric, ...] = tuple(_LISTED)
+"""Every metric, in the order of the operators' page. A test compares it with the docs and with the registry."""
+
+
+def exposition() -> bytes:
+    """The text of /metrics: this process's, or the sum of the host's if PROMETHEUS_MULTIPROC_DIR is set."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+LOG_FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "after_s": "seconds until the next try",
+        "code": "stable code of the error",
+        "count": "how many, of what the message says",
+        "decision_id": "a decision; the lake says whose",
+        "degraded": "what a decision did without",
+        "epoch": "incarnation of the log",
+        "group": "consumer group",
+        "model": "model id",
+        "namespace": "OFFING_NAMESPACE",
+        "offset": "offset in a partition",
+        "partition": "partition of a topic",
+        "path": "a file or folder of this host",
+        "placement": "placement id",
+        "port": "port of a door",
+        "reason": "stable code of what was ruled out or dropped",
+        "revision": "revision id",
+        "route": "route template, without its parameters' values",
+        "stage": "step of a decision or of the start",
+        "status": "HTTP status or result",
+        "took_ms": "milliseconds",
+        "topic": "topic of the log",
+        "version": "version of Offing or of the market",
+        "worker": "number of a worker",
+    }
+)
+"""What a log line may carry besides at, level, logger, event, error and trace. Everything else is dropped: names,
+
+coordinates, customer ids and tokens have no field, so no line can hold them.
+"""
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line. Of an exception only its type, code and frames: its message may repeat what was sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": format_instant(int(record.created * 1000)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        line |= {name: record.__dict__[name] for name in LOG_FIELDS if name in record.__dict__}
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            line["error"] = type(error).__name__
+            line.setdefault("code", getattr(error, "code", None))
+            frames = traceback.extract_tb(error.__traceback__)
+            line["trace"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every log line of the process to `stream` (default: standard error) as JSON. Replaces earlier handlers."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())

@@ -1,0 +1,89 @@
+"""Telemetry: one list of metrics, and log lines that cannot carry what is not on the list."""
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from streams import telemetry
+from streams.errors import InvalidInput
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    telemetry.configure_logging("info", stream)
+    yield stream
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def test_every_metric_is_listed_and_every_listed_metric_is_registered() -> None:
+    kinds = {"counter": "_total", "gauge": "", "histogram": ""}
+    registered = {
+        family.name + kinds[family.type] for family in REGISTRY.collect() if family.name.startswith("offing_")
+    }
+    assert {metric.name for metric in telemetry.METRICS} == registered
+    assert len(telemetry.METRICS) == len(registered)
+    for metric in telemetry.METRICS:
+        assert metric.meaning.endswith("."), metric.name
+
+
+def test_exposition_shows_a_counter_that_moved() -> None:
+    telemetry.DEAD_LETTERS.labels("offing.customers", "EVENT_MALFORMED").inc(3)
+    found = REGISTRY.get_sample_value(
+        "offing_dead_letters_total", {"topic": "offing.customers", "reason": "EVENT_MALFORMED"}
+    )
+    assert found is not None
+    assert f'offing_dead_letters_total{{reason="EVENT_MALFORMED",topic="offing.customers"}} {found}' in (
+        telemetry.exposition().decode()
+    )
+
+
+def test_processes_of_a_host_are_summed(tmp_path: Path) -> None:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    count = "from streams import telemetry as t; t.EVENTS.labels('customer.profile', 'accepted').inc(2); "
+    for tail in ("", "print(t.exposition().decode())"):
+        done = subprocess.run(
+            [sys.executable, "-c", count + tail], env=environment, capture_output=True, text=True, check=True
+        )
+    assert 'offing_events_total{status="accepted",type="customer.profile"} 4.0' in done.stdout
+
+
+def test_log_lines_are_json_with_the_allowed_fields_only(lines: io.StringIO) -> None:
+    extra = {"group": "profile", "offset": 7, "customer_id": "c-1", "lat": 43.5, "token": "ot1.secret"}
+    logging.getLogger("streams.consumer").warning("store does not answer", extra=extra)
+    line = json.loads(lines.getvalue())
+    assert line.pop("at").endswith("Z")
+    assert line == {
+        "level": "warning",
+        "logger": "streams.consumer",
+        "event": "store does not answer",
+        "group": "profile",
+        "offset": 7,
+    }
+
+
+def test_an_exception_is_logged_without_its_message(lines: io.StringIO) -> None:
+    try:
+        raise InvalidInput("LOCATION_INVALID", "lat is 43.5558")
+    except InvalidInput:
+        logging.getLogger("offers").exception("refused")
+    assert "43.5558" not in lines.getvalue()
+    line = json.loads(lines.getvalue())
+    assert (line["error"], line["code"]) == ("InvalidInput", "LOCATION_INVALID")
+    assert "test_an_exception_is_logged_without_its_message" in line["trace"][-1]
+
+
+def test_lines_below_the_level_are_not_written(lines: io.StringIO) -> None:
+    logging.getLogger("offers").debug("too quiet")
+    assert lines.getvalue() == ""
