@@ -1,10 +1,12 @@
 """Ports by name, code and alias, behind geopy's geocoder interface. Nothing here reaches a network."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from geopy.adapters import BaseSyncAdapter
 from geopy.exc import GeocoderServiceError
@@ -87,10 +89,10 @@ class Gazetteer(Geocoder):  # type: ignore[misc]
             for name in (port.id, port.name, *port.aliases):
                 self._learn(folded(name), port)
 
-    def geocode(
-        self, query: str, *, exactly_one: bool = True, timeout: object = DEFAULT_SENTINEL
-    ) -> Location | list[Location] | None:
-        """geopy's interface: the port of that name as a Location, the Port in its `raw`; or None. Never waits."""
+    def geocode(self, query: str, *, exactly_one: bool = True, timeout: object = DEFAULT_SENTINEL) -> Any:
+        """geopy's interface: the port of that name as a Location with the Port in `raw`, or a list of it; None if there
+        is none. Never waits, so the timeout does not matter.
+        """
         port = self.find(query)
         if port is None:
             return None
@@ -98,10 +100,9 @@ class Gazetteer(Geocoder):  # type: ignore[misc]
 
     def reverse(
         self, query: Point | LatLon | str, *, exactly_one: bool = True, timeout: object = DEFAULT_SENTINEL
-    ) -> Location | list[Location] | None:
-        """geopy's interface: the port nearest to a point, or all of them, nearest first; None without any port.
-
-        Raises InvalidInput LOCATION_INVALID for what is not a point.
+    ) -> Any:
+        """geopy's interface: the port nearest to a point as a Location, or a list of all, nearest first; None if there
+        is none. Raises InvalidInput LOCATION_INVALID for what is not a point.
         """
         point = _point(query)
         if not self._ports:
@@ -150,8 +151,13 @@ def _location(port: Port) -> Location:
 
 
 def _point(query: Point | LatLon | str) -> LatLon:
+    """Checked here, since geopy's Point warns about a latitude out of range and takes () for (0, 0)."""
+    if isinstance(query, Point):
+        return query.latitude, query.longitude
     try:
-        point = Point(query)
+        lat, lon = (float(part) for part in (query.split(",") if isinstance(query, str) else query))
     except (ValueError, TypeError):
-        raise InvalidInput("LOCATION_INVALID", "not a point; give (lat, lon) in degrees, or '43.55, 10.30'") from None
-    return point.latitude, point.longitude
+        lat = lon = math.nan
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        raise InvalidInput("LOCATION_INVALID", "not a point; give (lat, lon) in degrees, or '43.55, 10.30'")
+    return lat, lon
