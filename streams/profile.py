@@ -176,7 +176,7 @@ def fold(
     """
     delivery = profile.delivery
     if position is not None:
-        if _is_applied(delivery, position):
+        if is_applied(profile, position):
             return Folded(profile, FoldStatus.DUPLICATE)
         delivery = Delivery(_advance(delivery.watermarks, position), delivery.ids)
     at = effective(event.time, recorded)
@@ -189,6 +189,12 @@ def fold(
     facts, skipped = change(profile.facts, data, _Stamp(at, tag((event.source, event.id), 4)), attributes)
     status = FoldStatus.UNCHANGED if facts is profile.facts else FoldStatus.APPLIED
     return Folded(Profile(facts, delivery), status, skipped)
+
+
+def is_applied(profile: Profile, position: Position) -> bool:
+    """Whether the record is at or below the watermark of its log."""
+    partition, offset = profile.delivery.watermarks.get(position.epoch, (position.partition, -1))
+    return partition == position.partition and position.offset <= offset
 
 
 def apply_pending(profile: Profile, pending: Sequence[Pending], attributes: AttributeSet) -> Profile:
@@ -218,11 +224,6 @@ class _Stamp(msgspec.Struct, frozen=True):
 
 _Change = tuple[ProfileFacts, tuple[str, ...]]
 """(facts, skipped)"""
-
-
-def _is_applied(delivery: Delivery, position: Position) -> bool:
-    partition, offset = delivery.watermarks.get(position.epoch, (position.partition, -1))
-    return partition == position.partition and position.offset <= offset
 
 
 def _advance(watermarks: Mapping[str, tuple[int, int]], position: Position) -> dict[str, tuple[int, int]]:
