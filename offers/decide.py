@@ -1,10 +1,11 @@
 """THE DECISION. Pure: the same inputs, catalog and propensity give the same bytes, today and in a replay."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
 
 from offers import arbitration, capping, eligibility, fallback, shortlist, validity
 from offers.catalog import Catalog
-from offers.proposition import Code, Decision, Scored, Screening, Slate, Slot, canonical_bytes
+from offers.proposition import Code, Decision, PlacementSlate, Scored, Screening, Slate, Slot, canonical_bytes
 from offers.representation import RenderContext, render
 from scoring.features import Propensity
 from streams.record import DecisionInputs, DecisionRecord, ScoredCandidate, ShownItem
@@ -19,7 +20,7 @@ def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> 
     allowed = shortlist.take(candidates, (eligibility.rule_out, capping.rule_out), inputs)
     scored = arbitration.score(allowed, propensity, inputs)
     slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
-    slates = fallback.complete(slates, catalog.fallbacks, inputs)
+    slates = fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
     return _conclude(inputs, catalog, propensity, (allowed, scored, slates))
 
 
@@ -28,16 +29,17 @@ Worked = tuple[Screening, tuple[Scored, ...], tuple[Slate, ...]]
 
 def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, worked: Worked) -> Decision:
     allowed, scored, slates = worked
+    placements = render(slates, RenderContext(inputs, catalog.placements, catalog.attributes))
     return Decision(
         decision_id=inputs.decision_id,
         now=inputs.now,
         revision=inputs.revision,
         model=propensity.model,
         degraded=inputs.degraded,
-        placements=render(slates, RenderContext(inputs, catalog.places, catalog.placements)),
+        placements=render(slates, RenderContext(inputs, catalog.placements, catalog.attributes)),
         ruled_out=_counts(allowed, scored, slates),
         candidates=tuple(_scored_candidate(each) for each in scored),
-        shown=tuple(_shown(slate, rank, slot) for slate in slates for rank, slot in enumerate(slate.slots, 1)),
+        shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
         consulted=inputs.consulted,
     )
@@ -56,6 +58,13 @@ def _counts(allowed: Screening, scored: tuple[Scored, ...], slates: tuple[Slate,
 def _scored_candidate(each: Scored) -> ScoredCandidate:
     candidate = each.candidate
     return ScoredCandidate(candidate.offer.id, candidate.subject.key, each.score, each.rank_score, candidate.inclusion)
+
+
+def _shown_items(slates: tuple[Slate, ...], placements: tuple[PlacementSlate, ...]) -> Iterator[ShownItem]:
+    """What was rendered, in order, with the numbers it was chosen by."""
+    for slate, rendered in zip(slates, placements, strict=True):
+        for item in rendered.items:
+            yield _shown(slate, item.rank, slate.slots[item.rank - 1])
 
 
 def _shown(slate: Slate, rank: int, slot: Slot) -> ShownItem:

@@ -3,7 +3,7 @@
 from offers.money import price_of
 from offers.offer import RelativeTime
 from offers.proposition import Candidate, Code, Reason
-from offers.representation import missing_placeholders
+from offers.wording import missing_placeholders
 from streams.attributes import Facts
 from streams.ids import Millis
 from streams.record import DecisionInputs
@@ -28,9 +28,10 @@ def presentable(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
             return Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
         if inputs.now >= at:
             return Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
-    if offer.price is not None and price_of(offer.price, subject.facts, inputs.now) is None:
+    quote = price_of(offer.price, subject.facts, inputs.now) if offer.price is not None else None
+    if offer.price is not None and quote is None:
         return Reason(Code.PRICE_UNKNOWN, offer.where, f"{offer.price.source} is not known or too old")
-    missing = missing_placeholders(offer, subject, inputs)
+    missing = missing_placeholders(offer.representation, candidate.view, quote, inputs.request.locale)
     if missing:
         return Reason(Code.CONTEXT_MISSING, offer.where, f"{', '.join(missing)} in the text cannot be filled")
     return None

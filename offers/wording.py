@@ -1,0 +1,211 @@
+"""The words of an offer for one customer: what each placeholder stands for, and how it is written in their locale.
+
+A placeholder whose value is missing is never shown empty: `missing_placeholders` rules the candidate out beforehand.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from types import MappingProxyType
+from urllib.parse import quote as percent_encoded
+
+import msgspec
+
+from offers import formats, money
+from offers.condition import View
+from offers.locale import Conventions, choose
+from offers.money import Quote, saved_percent
+from offers.offer import Offer, Representation, Text
+from offers.template import TOKEN, Hole, Template, compiled
+from streams.attributes import AttributeSet, Value
+
+MAX_VALUE = 120
+"""Characters of one filled placeholder; longer ones are cut and end in an ellipsis."""
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""Control characters, separators and direction overrides: they could disguise or break the words around them."""
+_ISOLATE = "\u2068{}\u2069"
+"""First strong isolate: in right-to-left words, a Latin name or number keeps its own direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The templates of one offer in one locale."""
+
+    title: Template
+    body: Template
+    button: Template
+    alt: Template
+    why: Template
+    link: Template
+    web: Template
+    holes: tuple[Hole, ...]
+    """Every placeholder but the token, once."""
+
+
+class Writing(msgspec.Struct, frozen=True):
+    """What the placeholders of one candidate are written from."""
+
+    offer: Offer
+    view: View
+    quote: Quote | None
+    conventions: Conventions
+    attributes: AttributeSet
+
+    def word(self, hole: Hole) -> str | None:
+        """A placeholder as part of a text; None: its value is missing."""
+        value = value_of(hole, self.view, self.quote)
+        if value is None:
+            return None
+        text = _styled(hole, value, self)
+        return _ISOLATE.format(text) if self.conventions.direction == "rtl" else text
+
+    def link_part(self, hole: Hole) -> str | None:
+        """A placeholder as part of a link, percent-encoded and not localised; the token stays in place."""
+        if hole.name == TOKEN:
+            return "{token}"
+        value = value_of(hole, self.view, self.quote)
+        if value is None:
+            return None
+        return _encoded(_styled(hole, value, self) if hole.filter else _plain(_bare(value)))
+
+
+@lru_cache(maxsize=65_536)
+def wording(text: Text, link: str, web: str) -> Wording:
+    """The compiled templates of a text and its links."""
+    words = (text.title, text.body, text.button, text.alt, text.why)
+    title, body, button, alt, why = (compiled(part) for part in words)
+    to, to_web = _link(link), _link(web)
+    every = (title, body, button, alt, why, to, to_web)
+    holes = dict.fromkeys(hole for template in every for hole in template.holes if hole.name != TOKEN)
+    return Wording(title, body, button, alt, why, to, to_web, tuple(holes))
+
+
+def missing_placeholders(
+    representation: Representation, view: View, quote: Quote | None, locale: str
+) -> tuple[str, ...]:
+    """Names that the words this customer would get cannot be filled with (CONTEXT_MISSING); empty: all is there.
+
+    Without a locale to write in (LOCALE_MISSING) there are no words, so nothing is missing.
+    """
+    written = choose(locale, representation)
+    if written is None:
+        return ()
+    holes = wording(representation.texts[written], representation.link, representation.web).holes
+    return tuple(dict.fromkeys(hole.name for hole in holes if value_of(hole, view, quote) is None))
+
+
+def value_of(hole: Hole, view: View, quote: Quote | None) -> Value | None:
+    """What a placeholder stands for; None: missing, or nothing its filter can write."""
+    found = _FINDERS.get(hole.name)
+    value = _fact(hole.name, view) if found is None else found(view, quote)
+    return None if value is None else _fitting(hole.filter, value, view)
+
+
+def _fact(name: str, view: View) -> Value | None:
+    fact = view.subject.get(name) or view.facts.get(name)
+    return None if fact is None else fact[0]
+
+
+def _price(view: View, quote: Quote | None) -> Value | None:
+    return None if quote is None else quote.minor
+
+
+def _discount(view: View, quote: Quote | None) -> Value | None:
+    return None if quote is None else saved_percent(quote)
+
+
+def _distance(view: View, quote: Quote | None) -> Value | None:
+    return _fact("context.nearest_port_distance", view)
+
+
+def _venue_name(view: View, quote: Quote | None) -> Value | None:
+    venue = view.places.venues.get(str(_fact("venue.id", view)))
+    return None if venue is None else venue.name
+
+
+_FINDERS: Mapping[str, Callable[[View, Quote | None], Value | None]] = MappingProxyType(
+    {"price": _price, "discount": _discount, "distance": _distance, "venue.name": _venue_name}
+)
+
+
+def _fitting(chosen: str, value: Value, view: View) -> Value | None:
+    """A value if the filter can write it; a port's id becomes its name."""
+    if chosen == "port":
+        port = view.places.ports.get(str(value))
+        return None if port is None else port.name
+    if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
+        return None
+    if chosen in ("time", "date"):
+        return value if isinstance(value, int) and 0 < value < formats.LAST_INSTANT else None
+    return None if chosen and not isinstance(value, int | float) else value
+
+
+def _styled(hole: Hole, value: Value, writing: Writing) -> str:
+    """A value in the customer's conventions."""
+    if not isinstance(value, int | float):
+        return _plain(_bare(value))
+    return _STYLES[hole.filter or _USUAL.get(hole.name, "number")](hole.name, value, writing)
+
+
+def _money(name: str, value: float, writing: Writing) -> str:
+    return money.text(int(value), _currency(name, writing), writing.conventions.formats)
+
+
+def _currency(name: str, writing: Writing) -> str:
+    """The quote's, or the one that the fact was declared in."""
+    if name == "price" and writing.quote is not None:
+        return writing.quote.currency
+    declared = writing.attributes.of_fact(name)
+    return "EUR" if declared is None or declared.unit is None else declared.unit
+
+
+def _zone(name: str, writing: Writing) -> str:
+    """Where a time is told: an arrival in the port of destination, all else in the port of origin of the sailing,
+
+    without a sailing in the zone of the offer's schedule.
+    """
+    view = writing.view
+    end = "sailing.destination" if name == "sailing.arrival" else "sailing.origin"
+    port = view.places.ports.get(str(_fact(end, view)))
+    return writing.offer.schedule.zone if port is None else port.zone
+
+
+_USUAL: Mapping[str, str] = MappingProxyType({"price": "money", "discount": "percent", "distance": "distance"})
+_STYLES: Mapping[str, Callable[[str, float, Writing], str]] = MappingProxyType(
+    {
+        "money": _money,
+        "percent": lambda name, value, to: formats.percent(int(value), to.conventions.formats),
+        "distance": lambda name, value, to: formats.distance(value, to.conventions.formats, to.conventions.miles),
+        "time": lambda name, value, to: formats.time(int(value), _zone(name, to), to.conventions.formats),
+        "date": lambda name, value, to: formats.date(int(value), _zone(name, to), to.conventions.formats),
+        "number": lambda name, value, to: formats.number(value, to.conventions.formats),
+    }
+)
+
+
+def _bare(value: Value) -> str:
+    """A value as it is, for links and for what is a text already."""
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _plain(text: str) -> str:
+    """At most MAX_VALUE characters of one line, nothing invisible that could change what stands around it."""
+    if len(text) <= MAX_VALUE and text.isprintable():
+        return text
+    shown = _UNSHOWN.sub("", " ".join(text.splitlines()))
+    return shown if len(shown) <= MAX_VALUE else f"{shown[: MAX_VALUE - 1]}…"
+
+
+@lru_cache(maxsize=16_384)
+def _encoded(text: str) -> str:
+    return percent_encoded(text, safe="")
+
+
+def _link(text: str) -> Template:
+    """A link's template; braces that are meant as such are encoded, so that `{token}` is the token only."""
+    parts = compiled(text).parts
+    return Template(
+        tuple(part.replace("{", "%7B").replace("}", "%7D") if isinstance(part, str) else part for part in parts)
+    )
