@@ -8,7 +8,7 @@ import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -84,16 +84,22 @@ def new_secret() -> str:
 
 def parse_keys(text: str, namespace: str) -> TokenKeys:
     """`k1:<hex>,k2:<hex>` -> keys; the first signs. Raises InvalidInput TOKEN_KEYS, which shows no secret."""
-    found: dict[str, bytes] = {}
+    pairs: list[tuple[str, str]] = []
     for place, part in enumerate(text.split(","), start=1):
         name, colon, digits = part.strip().partition(":")
-        if not colon or not name.isalnum() or len(name) > 32:
+        if not colon or not name:
             raise _keys_error(f"entry {place} has no name; write 'k{place}:<hex>', entries separated by commas")
-        if name in found:
-            raise _keys_error(f"name {name!r} is there twice; give each key its own name")
-        found[name] = _secret(name, digits)
-    if len(found) > MAX_KEYS:
-        raise _keys_error(f"{len(found)} keys; at most {MAX_KEYS}: drop those whose tokens have all expired")
+        pairs.append((name, digits))
+    return keys_of(pairs, namespace)
+
+
+def keys_of(pairs: Sequence[tuple[str, str]], namespace: str) -> TokenKeys:
+    """(name, hex) pairs -> keys; the first signs. Raises InvalidInput TOKEN_KEYS, which shows no secret."""
+    found = {name: _secret(name, digits) for name, digits in pairs}
+    if len(found) != len(pairs):
+        raise _keys_error("a name is there twice; give each key its own name")
+    if not 1 <= len(found) <= MAX_KEYS:
+        raise _keys_error(f"{len(found)} keys; 1 to {MAX_KEYS} are expected: drop those whose tokens have all expired")
     return TokenKeys(namespace, found)
 
 

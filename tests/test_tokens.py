@@ -14,6 +14,7 @@ from offers.tokens import (
     OfferToken,
     OfferTokens,
     TokenKeys,
+    keys_of,
     new_secret,
     parse_keys,
 )
@@ -178,8 +179,8 @@ def test_one_kind_of_token_never_passes_as_the_other() -> None:
         (f"{OLD},", "entry 2 has no name; write 'k2:<hex>'"),
         ("k1:xyz", "key 'k1' is not hexadecimal"),
         ("k1:abcd", "key 'k1' has 2 bytes; at least 16"),
-        (f"{OLD},{OLD}", "name 'k1' is there twice"),
-        (",".join(f"k{n}:" + "11" * 32 for n in range(9)), "9 keys; at most 8"),
+        (f"{OLD},{OLD}", "a name is there twice"),
+        (",".join(f"k{n}:" + "11" * 32 for n in range(9)), "9 keys; 1 to 8 are expected"),
     ],
 )
 def test_a_bad_key_setting_says_what_to_write_instead(text: str, said: str) -> None:
@@ -188,6 +189,12 @@ def test_a_bad_key_setting_says_what_to_write_instead(text: str, said: str) -> N
     assert caught.value.code == "TOKEN_KEYS"
     assert said in caught.value.message
     assert "1111" not in caught.value.message
+
+
+def test_keys_already_split_by_the_settings_are_the_same_keys() -> None:
+    assert keys_of((("k1", "11" * 32),), "offing") == parse_keys(OLD, "offing")
+    with pytest.raises(InvalidInput, match="0 keys"):
+        keys_of((), "offing")
 
 
 def test_secrets_are_new_each_time_and_never_shown() -> None:

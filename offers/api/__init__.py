@@ -1,0 +1,1 @@
+"""HTTP. Reading order: problems, bodies, auth, then the routes."""

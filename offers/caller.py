@@ -1,0 +1,83 @@
+"""Who is calling, and what they may do: an API key with scopes, or a customer's own token."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from streams.attributes import AttributeSet
+from streams.errors import InvalidInput, NotAllowed
+from streams.events import APP_EVENTS, Attributes, Event
+from streams.ids import CustomerId
+
+SCOPES = ("decide", "events", "simulate", "admin")
+"""What a key may do: ask for decisions; send events and outcomes; set the clock of a simulated namespace; the rest."""
+CUSTOMER_SCOPES = frozenset({"decide", "events"})
+DERIVED_EVENTS = frozenset({"customer.friend_booked"})
+"""Only the consumer makes these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller. `customer_id` is set for a customer's token only."""
+
+    kind: Literal["key", "customer"]
+    scopes: frozenset[str]
+    name: str
+    """The key's name, or `customer`: never an id, so it may be logged and counted."""
+    customer_id: CustomerId | None = None
+
+
+def key_caller(name: str, scopes: Iterable[str]) -> Caller:
+    """The holder of an API key."""
+    return Caller("key", frozenset(scopes), name)
+
+
+def customer_caller(customer_id: CustomerId) -> Caller:
+    """The holder of a customer's token."""
+    return Caller("customer", CUSTOMER_SCOPES, "customer", customer_id)
+
+
+def parse_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Known scopes in their order, each once. Raises InvalidInput SCOPE_UNKNOWN."""
+    wanted = set(scopes)
+    unknown = sorted(wanted - set(SCOPES))
+    if unknown or not wanted:
+        found = ", ".join(repr(scope[:60]) for scope in unknown) or "none"
+        raise InvalidInput("SCOPE_UNKNOWN", f"scopes are {found}; choose from {', '.join(SCOPES)}")
+    return tuple(scope for scope in SCOPES if scope in wanted)
+
+
+def require(caller: Caller, scope: str) -> None:
+    """Raises NotAllowed SCOPE_MISSING. No scope includes another."""
+    if scope in caller.scopes:
+        return
+    held = ", ".join(scope for scope in SCOPES if scope in caller.scopes)
+    message = f"{caller.name!r} holds {held}; this needs scope {scope}: `offing keys create --scopes {scope},...`"
+    raise NotAllowed("SCOPE_MISSING", message)
+
+
+def may_act_for(caller: Caller, customer_id: str) -> None:
+    """A key acts for everyone, a customer for themselves. Raises NotAllowed NOT_YOURS."""
+    if caller.customer_id is not None and caller.customer_id != customer_id:
+        raise NotAllowed("NOT_YOURS", "this token acts for its own customer only; send that customer's id")
+
+
+def may_send(caller: Caller, event: Event, attributes: AttributeSet) -> None:
+    """Raises NotAllowed NOT_YOURS_TO_SET or NOT_YOURS.
+
+    A customer's token sends app events about its own customer, and in them only attributes declared `from: app`.
+    """
+    if event.type in DERIVED_EVENTS:
+        raise NotAllowed("NOT_YOURS_TO_SET", f"{event.type} is made by Offing itself and is not accepted from outside")
+    if caller.kind == "key":
+        return
+    if event.type not in APP_EVENTS:
+        message = f"a customer's token may not send {event.type}; it may send {', '.join(sorted(APP_EVENTS))}"
+        raise NotAllowed("NOT_YOURS_TO_SET", message)
+    may_act_for(caller, event.subject)
+    if isinstance(event.data, Attributes):
+        for name in event.data.attributes:
+            attribute = attributes.by_name.get(f"customer.{name}")
+            if attribute is None or attribute.set_by != "app":
+                message = f"customer.{name[:60]} is not set by apps; it is declared `from: server` or not declared"
+                raise NotAllowed("NOT_YOURS_TO_SET", message)

@@ -1,0 +1,171 @@
+"""The ledger: API keys, known revisions and models, and which are active. Everything SQL; one transaction per call."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from offers.caller import parse_scopes
+from offers.ledger_database import LedgerDatabase
+from streams.errors import InvalidInput, NotFound
+from streams.ids import Millis
+
+Kind = Literal["revision", "model"]
+KEY_PREFIX = "ok_"
+MAX_NAME = 64
+
+_METADATA = sa.MetaData()
+_KEYS = sa.Table(
+    "api_keys",
+    _METADATA,
+    sa.Column("namespace", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("key_hash", sa.String),
+    sa.Column("scopes", sa.String),
+    sa.Column("created_at", sa.BigInteger),
+    sa.Column("revoked_at", sa.BigInteger),
+)
+
+
+def _known(name: str) -> sa.Table:
+    return sa.Table(
+        name,
+        _METADATA,
+        sa.Column("namespace", sa.String, primary_key=True),
+        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("published_at", sa.BigInteger),
+        sa.Column("published_by", sa.String),
+    )
+
+
+_KNOWN: dict[Kind, sa.Table] = {"revision": _known("revisions"), "model": _known("models")}
+_ACTIVE = sa.Table(
+    "active",
+    _METADATA,
+    sa.Column("namespace", sa.String, primary_key=True),
+    sa.Column("kind", sa.String, primary_key=True),
+    sa.Column("id", sa.String),
+    sa.Column("activated_at", sa.BigInteger),
+    sa.Column("activated_by", sa.String),
+)
+_INSERT: Mapping[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the ledger knows it: never the secret."""
+
+    name: str
+    key_hash: str
+    """SHA-256 of the secret, in hex. The secret has 256 random bits, so a plain hash is enough."""
+    scopes: tuple[str, ...]
+    created_at: Millis
+    revoked_at: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """What is active of one kind."""
+
+    id: str
+    activated_at: Millis
+    activated_by: str
+
+
+def key_hash(secret: str) -> str:
+    """What is stored of a key."""
+    return sha256(secret.encode()).hexdigest()
+
+
+class Ledger:
+    """Thread-safe; blocking. Every call may raise Retry LEDGER_UNAVAILABLE, and then nothing was done."""
+
+    def __init__(self, url: str, namespace: str) -> None:
+        self._database = LedgerDatabase(url, namespace)
+        self._namespace = namespace
+        self._insert = _INSERT[self._database.engine.dialect.name]
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's version; safe to call from many processes at once."""
+        self._database.migrate()
+
+    def check(self) -> None:
+        """Raises Stop LEDGER_SCHEMA if the schema is not of this program's version."""
+        self._database.check()
+
+    def create_key(self, name: str, scopes: Iterable[str], now: Millis) -> str:
+        """The new key's secret, shown this once. Raises InvalidInput KEY_NAME, KEY_NAME_TAKEN or SCOPE_UNKNOWN."""
+        if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+            raise InvalidInput("KEY_NAME", f"{name[:60]!r} is not a key's name; 1 to {MAX_NAME} printable characters")
+        wanted = " ".join(parse_scopes(scopes))
+        secret = KEY_PREFIX + secrets.token_urlsafe(32)
+        row = {"namespace": self._namespace, "name": name, "key_hash": key_hash(secret), "scopes": wanted}
+        try:
+            with self._database.writing() as connection:
+                connection.execute(sa.insert(_KEYS).values(**row, created_at=now))
+        except IntegrityError as error:
+            message = f"a key named {name!r} exists or did; names are not used again: take another, such as '{name}-2'"
+            raise InvalidInput("KEY_NAME_TAKEN", message) from error
+        return secret
+
+    def list_keys(self) -> tuple[ApiKey, ...]:
+        """All keys, revoked ones too, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(_KEYS).where(_KEYS.c.namespace == self._namespace)).all()
+        keys = (
+            ApiKey(row.name, row.key_hash, tuple(row.scopes.split()), row.created_at, row.revoked_at) for row in rows
+        )
+        return tuple(sorted(keys, key=lambda key: key.name))
+
+    def revoke_key(self, name: str, now: Millis) -> None:
+        """From at most 5 s later on no process takes the key. Repeating is harmless. Raises NotFound KEY_UNKNOWN."""
+        named = (_KEYS.c.namespace == self._namespace) & (_KEYS.c.name == name)
+        revoked_at = sa.func.coalesce(_KEYS.c.revoked_at, now)
+        with self._database.writing() as connection:
+            if connection.execute(sa.update(_KEYS).where(named).values(revoked_at=revoked_at)).rowcount == 0:
+                raise NotFound("KEY_UNKNOWN", f"no key is named {name[:60]!r}; `offing keys list` shows the names")
+
+    def publish(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
+        """Make a revision or a model known; repeating is harmless, the first time stays."""
+        row = {"namespace": self._namespace, "id": artifact, "published_at": now, "published_by": by}
+        with self._database.writing() as connection:
+            connection.execute(self._insert(_KNOWN[kind]).values(row).on_conflict_do_nothing())
+
+    def published(self, kind: Kind) -> tuple[str, ...]:
+        """Ids of every known one, the newest first."""
+        table = _KNOWN[kind]
+        newest = sa.select(table.c.id).where(table.c.namespace == self._namespace)
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(newest.order_by(table.c.published_at.desc(), table.c.id)))
+
+    def activate(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
+        """Make a known revision or model the active one. Raises NotFound REVISION_UNKNOWN or MODEL_UNKNOWN."""
+        table = _KNOWN[kind]
+        known = sa.exists().where(table.c.namespace == self._namespace, table.c.id == artifact)
+        row = {"id": artifact, "activated_at": now, "activated_by": by}
+        upsert = self._insert(_ACTIVE).values(namespace=self._namespace, kind=kind, **row)
+        upsert = upsert.on_conflict_do_update(index_elements=["namespace", "kind"], set_=row)
+        with self._database.writing() as connection:
+            if not connection.scalar(sa.select(known)):
+                message = f"{kind} {artifact[:60]!r} was never published here"
+                raise NotFound(f"{kind.upper()}_UNKNOWN", message)
+            connection.execute(upsert)
+
+    def active(self, kind: Kind) -> Active | None:
+        """What is active of this kind; None: nothing yet."""
+        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self._namespace, _ACTIVE.c.kind == kind)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else Active(row.id, row.activated_at, row.activated_by)
+
+    def close(self) -> None:
+        """Give every connection back. Idempotent."""
+        self._database.engine.dispose()
