@@ -84,6 +84,9 @@ class Subscription(Protocol):
         its new owner does the work again, which the watermarks make harmless. Raises Retry.
         """
 
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """(topic, partition) owned now -> the offset from which the next poll reads on."""
+
     def rewind(self, to_time: Millis) -> None:
         """Read again from the first record appended at or after this instant of the log's own append clock."""
 

@@ -1,0 +1,170 @@
+"""Redis or Valkey: connecting, key names, scripts. Any server of either name will do; the embedded one is its own file.
+
+Every key of one customer carries the hash tag `{<namespace>:c:<customer>}`, so that it lies in one slot of a cluster,
+and every script touches one key.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+from redis.retry import Retry as SyncRetry
+
+from streams.errors import Retry
+from streams.ids import CustomerId
+
+CONSUMER_TIMEOUT_S = 5.0
+DECISION_TIMEOUT_S = 0.25
+"""A decision does without Redis rather than wait longer."""
+TRANSIENT = (
+    redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, MasterDownError,
+    ClusterError, TryAgainError,
+)  # fmt: skip
+"""What the server or the way to it mends by itself or an operator mends; anything else is a mistake in our commands."""
+
+REPLACE = """
+local stored = redis.call('GET', KEYS[1])
+if (stored and redis.sha1hex(stored) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+"""Compare and set. KEYS: key. ARGV: SHA-1 in hex of the value expected ('' for none), new value. 1: done."""
+ADVANCE = """
+for i = 1, #ARGV, 3 do
+  if (redis.call('HGET', KEYS[1], ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
+end
+for i = 1, #ARGV, 3 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
+return 1
+"""
+"""Compare and set several fields of a hash, all or none. ARGV: (field, expected or '', new), repeated. 1: done."""
+KEEP_NEWEST = """
+local stored = redis.call('GETRANGE', KEYS[1], 0, 8)
+if #stored == 9 and stored > string.sub(ARGV[1], 1, 9) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+"""Set unless what is stored is newer: both start with a version byte and 8 bytes of instant, big-endian."""
+KEEP_FURTHEST = """
+local held = redis.call('HMGET', KEYS[1], 'epoch', 'version')
+if held[1] == ARGV[1] and tonumber(held[2]) > tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'v', 1, 'epoch', ARGV[1], 'version', ARGV[2], 'state', ARGV[3])
+return 1
+"""
+"""Set a snapshot unless the stored one of the same epoch is further. ARGV: epoch, version, state."""
+
+_ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key of a namespace, by what it holds."""
+
+    namespace: str
+
+    def slot(self, customer: CustomerId) -> str:
+        """The hash tag of a customer. Braces are escaped: an id must not end the tag and so name another's key.
+
+        >>> Keys("offing").slot(CustomerId("c-1"))
+        '{offing:c:c-1}'
+        """
+        return f"{{{self.namespace}:c:{customer.translate(_ESCAPES)}}}"
+
+    def profile(self, customer: CustomerId) -> str:
+        """profile.encode: facts and delivery."""
+        return f"{self.slot(customer)}:profile"
+
+    def presence(self, customer: CustomerId) -> str:
+        """The last Whereabouts; expires."""
+        return f"{self.slot(customer)}:presence"
+
+    def pending(self, customer: CustomerId) -> str:
+        """A list of events accepted but perhaps not folded; expires."""
+        return f"{self.slot(customer)}:pending"
+
+    def request(self, customer: CustomerId, request_id: str) -> str:
+        """What a request_id was answered with; expires."""
+        return f"{self.slot(customer)}:request:{request_id}"
+
+    def decision(self, customer: CustomerId, key: str) -> str:
+        """A cached decision; expires."""
+        return f"{self.slot(customer)}:decision:{key}"
+
+    @property
+    def market(self) -> str:
+        """The market snapshot, a hash."""
+        return f"{self.namespace}:market"
+
+    @property
+    def active(self) -> str:
+        """The active revision and model."""
+        return f"{self.namespace}:active"
+
+    @property
+    def reached(self) -> str:
+        """How much of offing.customers the profiles hold, a hash by epoch and partition."""
+        return f"{self.namespace}:reached"
+
+
+class Client(redis.Redis):
+    """A redis.Redis that counts its connections: whoever remembers the number can tell that one was lost or moved."""
+
+    connects = 0
+
+
+def connect(url: str, name: str = "offing") -> Client:
+    """A client for consumers and commands: no retries of its own, since its callers must learn of every failure."""
+
+    def greet(connection: AbstractConnection) -> None:
+        client.connects += 1
+        connection.on_connect()  # type: ignore[no-untyped-call]
+
+    client = cast(
+        Client,
+        Client.from_url(
+            url,
+            protocol=2,
+            client_name=name,
+            socket_timeout=CONSUMER_TIMEOUT_S,
+            socket_connect_timeout=CONSUMER_TIMEOUT_S,
+            retry=SyncRetry(NoBackoff(), 0),
+            redis_connect_func=greet,
+        ),
+    )
+    return client
+
+
+def connect_async(url: str, name: str = "offing-api") -> redis.asyncio.Redis:
+    """A client for the doors: short timeouts, and one retry at once if a pooled connection turns out to be dead."""
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+        url,
+        protocol=2,
+        client_name=name,
+        socket_timeout=DECISION_TIMEOUT_S,
+        socket_connect_timeout=DECISION_TIMEOUT_S,
+        retry=AsyncRetry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+    )
+    return client
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Around every use of a client, awaited or not: transient errors of redis-py become Retry STORE_UNAVAILABLE."""
+    try:
+        yield
+    except TRANSIENT as error:
+        message = f"Redis does not answer ({type(error).__name__}); nothing is lost, the same call may succeed later"
+        raise Retry("STORE_UNAVAILABLE", message, after_s=1.0) from error
