@@ -1,0 +1,121 @@
+"""The bytes of a profile: exact, compact, versioned, and the sample of every version is read for ever."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from streams import profile
+from streams.errors import Stop
+from streams.events import Attributes, Booking, Consent, Social
+from streams.instant import DAY_MS, HOUR_MS
+from streams.profile import BookingFact, Cell, Delivery, Profile, ProfileFacts, bucket_of
+from streams.profile_form import canonical, decode, encode
+from tests.profile_events import NOW, Recorded, event, folded, histories, outcome
+
+SAMPLE = Path(__file__).parent / "samples" / "profile.v1.bin"
+KEY = ("exposed", "cabin-upgrade", "cabin-winter", "cabins", "app.home.hero", "booking:b-771", "phone")
+SAMPLED = Profile(
+    ProfileFacts(
+        cells={
+            1: Cell("gold", NOW, 4_000_000_000),
+            2: Cell(None, NOW, 4_000_000_000),
+            3: Cell(-7, 0, 1),
+            4: Cell(2.5, NOW + 1, 2),
+            5: Cell(True, NOW - 400 * DAY_MS, 3),
+            9001: Cell(("c-2", "c-Ü"), NOW, 5),
+        },
+        consent={"purpose:social": Cell(True, NOW, 6), "purpose:reef_trips": Cell(False, NOW, 6)},
+        bookings={
+            "b-771": BookingFact("ITLIV-ITOLB/2026-11-21T21:30", "ITLIV-ITOLB", "open", {101: "deck", 102: 3}, NOW, 7),
+        },
+        linked={"c-9": NOW - 12_345},
+        counters={
+            KEY: {bucket_of(NOW): 2, bucket_of(NOW - 300 * DAY_MS): 1},
+            ("friend_booked", "", "", "ITLIV-ITOLB", "", "ITLIV-ITOLB/2026-11-21T21:30", ""): {
+                bucket_of(NOW - HOUR_MS): 1
+            },
+        },
+        lifetime={(*KEY[:4], "", "", ""): 41},
+    ),
+    Delivery({"log-1": (3, 77), "log-2": (3, 5)}, {2**64 - 1: 1_795_284_300_000, 1: 1_795_284_240_000}),
+)
+
+
+def test_the_sample_of_version_1_is_read() -> None:
+    assert decode(SAMPLE.read_bytes()) == SAMPLED
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories(span_ms=40 * DAY_MS))
+def test_a_stored_profile_comes_back_as_it_was(history: list[Recorded]) -> None:
+    found = folded(history)
+    assert decode(encode(found)) == found
+    assert canonical(decode(encode(found)).facts) == canonical(found.facts)
+
+
+@settings(max_examples=50, deadline=None)
+@given(histories(), histories(most=10))
+def test_folding_goes_on_from_the_stored_form(first: list[Recorded], second: list[Recorded]) -> None:
+    kept = folded(first)
+    assert encode(folded(second, decode(encode(kept)), 99)) == encode(folded(second, kept, 99))
+
+
+def test_milliseconds_survive() -> None:
+    found = folded([(NOW, event(Attributes({"loyalty_tier": "gold"}), NOW - 7))])
+    assert decode(encode(found)).facts.cells[1].at == NOW - 7
+
+
+def test_canonical_bytes_know_no_order_and_no_delivery() -> None:
+    facts = SAMPLED.facts
+    turned = ProfileFacts(
+        dict(reversed(facts.cells.items())),
+        dict(reversed(facts.consent.items())),
+        facts.bookings,
+        facts.linked,
+        {key: dict(reversed(held.items())) for key, held in reversed(facts.counters.items())},
+        facts.lifetime,
+    )
+    assert canonical(turned) == canonical(facts)
+    changed = ProfileFacts(cells={**facts.cells, 3: Cell(-7.0, 0, 1)})
+    assert canonical(changed) != canonical(ProfileFacts(cells=facts.cells))
+
+
+def test_a_mean_customer_takes_little_room() -> None:
+    """12 attributes, a booking, 3 friends, 8 counted events: ids of 8 bytes and texts are most of it."""
+    cells = {n: Cell(value, NOW + n // 4 * DAY_MS, 4_000_000_000 + n // 4) for n, value in enumerate(("medium",) * 12)}
+    said = [
+        (
+            NOW,
+            event(Booking("b-771", "ITLIV-ITOLB/2026-11-21T21:30", "ITLIV-ITOLB", "open", {"accommodation": "deck"})),
+        ),
+        (NOW, event(Social(["c-001923", "c-001311", "c-011923"]), event_id="e-2")),
+        (
+            NOW,
+            event(
+                Consent({"personalised_offers": True, "location": True, "social": True}, {"app": True}), event_id="e-3"
+            ),
+        ),
+    ]
+    for n in range(8):
+        shown = outcome(("cabin-upgrade", "dinner-sunset")[n % 2], ("app.home.hero", "app.trip.card")[n % 2])
+        said.append((NOW, event(shown, NOW + n * HOUR_MS, f"e-{n + 4}")))
+    found = folded(said)
+    facts = found.facts
+    facts = ProfileFacts({**facts.cells, **cells}, facts.consent, facts.bookings, facts.linked, facts.counters)
+    assert len(encode(Profile(facts, found.delivery))) < 600
+
+
+@pytest.mark.parametrize(
+    ("stored", "found"),
+    [
+        (b"", "no bytes"),
+        (b"\x02" + encode(profile.EMPTY)[1:], "format 2"),
+        (encode(SAMPLED)[:-9], "cannot be read"),
+        (b"\x01\xc0", "cannot be read"),
+    ],
+)
+def test_what_is_not_a_stored_profile_stops_and_says_the_mend(stored: bytes, found: str) -> None:
+    with pytest.raises(Stop, match=found) as caught:
+        decode(stored)
+    assert caught.value.code == "PROFILE_FORMAT"
