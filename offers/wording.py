@@ -41,7 +41,7 @@ class Wording:
     link: Template
     web: Template
     holes: tuple[Hole, ...]
-    """Every placeholder but the token, once."""
+    """Every placeholder once, but for the token of the links."""
 
 
 class Writing(msgspec.Struct, frozen=True):
@@ -77,9 +77,9 @@ def wording(text: Text, link: str, web: str) -> Wording:
     words = (text.title, text.body, text.button, text.alt, text.why)
     title, body, button, alt, why = (compiled(part) for part in words)
     to, to_web = _link(link), _link(web)
-    every = (title, body, button, alt, why, to, to_web)
-    holes = dict.fromkeys(hole for template in every for hole in template.holes if hole.name != TOKEN)
-    return Wording(title, body, button, alt, why, to, to_web, tuple(holes))
+    in_words = [hole for template in (title, body, button, alt, why) for hole in template.holes]
+    in_links = [hole for hole in (*to.holes, *to_web.holes) if hole.name != TOKEN]
+    return Wording(title, body, button, alt, why, to, to_web, tuple(dict.fromkeys(in_words + in_links)))
 
 
 def missing_placeholders(
