@@ -59,6 +59,8 @@ class Catalog:
         """Qualified attributes that any condition reads; `location` if places are asked."""
         self.freshness = _freshness(self.layout)
         """(fact name, fresh_ms) pairs asked anywhere: when they run out, a cached decision does too."""
+        self.counts = any(offer.limits or offer.suppress for offer in self.layout)
+        """Whether any offer is capped or suppressed: then the customer's counters decide too."""
         self.countdowns = _countdowns(self.layout)
         """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
         self.relative_ends = frozenset(o.schedule.ends_relative for o in self.layout if o.schedule.ends_relative)

@@ -71,6 +71,15 @@ def allowed(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> tuple[str
     return tuple(s.key for s in subjects if not any(True for _ in _specific(offer, s, inputs, catalog)))
 
 
+def against(offer: Offer, about: str, inputs: DecisionInputs, catalog: Catalog) -> tuple[Reason, ...]:
+    """Everything that speaks against one offer about one subject; NO_SUBJECT if there is no such subject now."""
+    subject = next((subject for subject in subjects_of(offer, inputs) if subject.key == about), None)
+    general = tuple(_general(offer, inputs, catalog))
+    if subject is None:
+        return (*general, Reason(Code.NO_SUBJECT, offer.where))
+    return (*general, *_specific(offer, subject, inputs, catalog))
+
+
 def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
     """What does not depend on a subject."""
     if offer.fallback:

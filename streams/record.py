@@ -58,6 +58,10 @@ class OfferFacts(msgspec.Struct, frozen=True):
     """offer.* by qualified name."""
     starting_mean: float = 0.05
     starting_evidence: float = 50.0
+    goal_event: str = "clicked"
+    """The outcome that counts: clicked | redeemed."""
+    goal_within_ms: Millis = 86_400_000
+    """The attribution window, from exposure."""
 
 
 class DecisionInputs(msgspec.Struct, frozen=True):

@@ -1,0 +1,353 @@
+"""A request's I/O around decide(): one read, decide, write behind. It degrades and says so; it does not fail."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from offers import cache, decision_id, explain, reply
+from offers.answer_store import NOTHING_FOUND, AnswerStore, Found, Writes
+from offers.catalog import Catalog
+from offers.decide import decide, record
+from offers.engine import Engine
+from offers.exposure import WriteBehind
+from offers.proposition import Code, Decision
+from offers.request import Asked
+from offers.situation import Situation, situate
+from offers.tokens import OfferToken, OfferTokens
+from offers.withdrawal import withdrawn
+from streams import telemetry
+from streams.attributes import AttributeSet
+from streams.errors import OffingError
+from streams.events import Event, Location, to_bytes
+from streams.ids import CampaignId, CustomerId, Millis, OfferId, PlacementId
+from streams.log import LOCATIONS, Entry
+from streams.market import Market
+from streams.places import Whereabouts
+from streams.profile import MaskedProfile, Pending, Profile, apply_pending
+from streams.profile_mask import mask
+from streams.profile_store import PRESENCE_MS, is_behind, read_pending, read_presence, read_profile
+from streams.record import DecisionInputs, encode
+
+logger = logging.getLogger("offing.answer")
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+FULL_LIMIT = 384
+RESERVE_MS = 3.0
+"""Kept of a deadline for rendering and the network."""
+CANDIDATES_PER_MS = 20
+"""How many candidates a millisecond of deadline is good for: .05 ms each, on a slow core."""
+LOCATION_PURPOSE = "location"
+
+
+@dataclass(frozen=True, slots=True)
+class Doorway:
+    """How a request came in: who asks, when by the clock that counts here, and what its events became."""
+
+    customer_id: CustomerId
+    caller: str
+    now: Millis
+    started: float
+    """time.perf_counter() at the first byte."""
+    origin: str = "live"
+    events: tuple[Pending, ...] = ()
+    event_results: tuple[dict[str, Any], ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the answerer works with; made by runtime."""
+
+    store: AnswerStore
+    behind: WriteBehind
+    tokens: OfferTokens
+    engine: Callable[[], Engine]
+    revision: Callable[[str], Engine]
+    """The engine of a kept revision, for options.revision. Raises NotFound."""
+    market: Callable[[], Market]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A decision with what its answer needs besides."""
+
+    decision: Decision
+    tokens: tuple[tuple[str, ...], ...]
+    withdrawn: tuple[str, ...] = ()
+    ruled_out: dict[str, Any] | None = None
+
+
+class Answerer:
+    """Answers decisions. One event loop owns it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._underway: dict[tuple[CustomerId, str], asyncio.Task[Made]] = {}
+
+    async def answer(self, asked: Asked, door: Doorway) -> bytes:
+        """The answer's JSON. A repeated request_id gives the same decision and counts once. Raises NotFound for a
+
+        revision that is not kept; nothing else."""
+        request_id = asked.wire.request_id
+        if request_id is None or asked.wire.options.dry_run:
+            made = await self._make(asked, door)
+        else:
+            made = await self._once((door.customer_id, request_id), asked, door)
+        around = reply.Around(
+            now=door.now,
+            request_id=request_id or "",
+            took_ms=(time.perf_counter() - door.started) * 1000,
+            withdrawn=made.withdrawn,
+            events=door.event_results,
+            ruled_out=made.ruled_out,
+        )
+        return reply.encode(made.decision, made.tokens, around)
+
+    async def _once(self, key: tuple[CustomerId, str], asked: Asked, door: Doorway) -> Made:
+        """Concurrent repeats share one computation; an aborted connection does not stop it for the others."""
+        task = self._underway.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._make(asked, door))
+            self._underway[key] = task
+            task.add_done_callback(lambda _: self._underway.pop(key, None))
+        else:
+            telemetry.CACHE.labels("shared").inc()
+        return await asyncio.shield(task)
+
+    async def _make(self, asked: Asked, door: Doorway) -> Made:
+        revision = asked.wire.options.revision
+        engine = self._tools.engine() if revision is None else self._tools.revision(revision)
+        resolved = engine.catalog.places.resolve(asked.fix, asked.location_status)
+        key = cache.key(asked.request, resolved, door.caller)
+        found, unread = await self._read(door, asked.wire.request_id or "-", key)
+        work = self._situation(asked, door, engine, _Read(resolved, found, unread))
+        gone = withdrawn(asked.wire.holding, work.situation, engine.catalog, self._tools.tokens)
+        kept = self._kept(asked, found, work)
+        if kept is not None:
+            telemetry.DECISIONS.labels(door.origin, ",".join(kept.decision.degraded), _fallback(kept.decision)).inc()
+            return Made(kept.decision, kept.tokens, gone)
+        made = self._decided(asked, door, work)
+        if not asked.wire.options.dry_run:
+            await self._leave(asked, door, work, made, key)
+        return Made(made.decision, made.tokens, gone, made.ruled_out)
+
+    async def _read(self, door: Doorway, request_id: str, key: str) -> tuple[Found, tuple[str, ...]]:
+        begun = time.perf_counter()
+        try:
+            found = await self._tools.store.read(door.customer_id, request_id, key)
+        except OffingError:
+            return NOTHING_FOUND, ("profile_unavailable",)
+        telemetry.STORE_READ_SECONDS.observe(time.perf_counter() - begun)
+        return found, ()
+
+    def _situation(self, asked: Asked, door: Doorway, engine: Engine, read: "_Read") -> "_Work":
+        attributes = engine.catalog.attributes
+        profile, behind = _profile(read.found, door, attributes)
+        masked = mask(profile.facts, attributes, now=door.now)
+        whereabouts = _whereabouts(read, door.now)
+        situation = Situation(
+            decision_id=decision_id.new(door.now),
+            now=door.now,
+            request=asked.request,
+            whereabouts=whereabouts,
+            profile=masked,
+            market=self._tools.market(),
+            candidate_limit=candidate_limit(asked.wire.options.deadline_ms, door.started),
+            degraded=tuple(sorted({*engine.degraded, *door.degraded, *read.degraded, *behind})),
+            origin=door.origin,
+        )
+        return _Work(situation, engine, cache.stamp(masked, whereabouts, engine.catalog, engine.propensity))
+
+    def _kept(self, asked: Asked, found: Found, work: "_Work") -> cache.CachedDecision | None:
+        """The decision this request_id had, or a cached one that still holds."""
+        if asked.wire.options.dry_run:
+            return None
+        repeated = cache.decode(found.repeated)
+        if repeated is not None:
+            telemetry.CACHE.labels("repeat").inc()
+            return repeated
+        if bypasses(asked):
+            telemetry.CACHE.labels("bypass").inc()
+            return None
+        entry = cache.decode(found.cached)
+        situation = work.situation
+        if entry is None or situation.degraded:
+            telemetry.CACHE.labels("miss").inc()
+            return None
+        good = cache.holds(entry, work.expected, situation.market, situation.now)
+        telemetry.CACHE.labels("hit" if good else "stale").inc()
+        return entry if good else None
+
+    def _decided(self, asked: Asked, door: Doorway, work: "_Work") -> "_Fresh":
+        begun = time.perf_counter()
+        catalog, propensity = work.engine.catalog, work.engine.propensity
+        every = asked.wire.options.explain == "full"
+        try:
+            inputs = situate(work.situation, catalog, every_subject=every)
+            decision = decide(inputs, catalog, propensity)
+        except UNEXPECTED:
+            # a bug in a step must not become an error page: the fallbacks need no step that could have failed
+            logger.exception("a decision failed and fell back", extra={"code": "DECISION_FAILED"})
+            bare = replace(work.situation, candidate_limit=0, degraded=(*work.situation.degraded, "internal_error"))
+            inputs = situate(replace(bare, profile=MaskedProfile()), catalog)
+            decision = decide(inputs, catalog, propensity)
+        telemetry.DECISION_SECONDS.labels("miss").observe(time.perf_counter() - begun)
+        _measure(decision, door.origin)
+        return _Fresh(inputs, decision, self._mint(decision, inputs), _explained(asked, inputs, catalog, decision))
+
+    def _mint(self, decision: Decision, inputs: DecisionInputs) -> tuple[tuple[str, ...], ...]:
+        device = inputs.request.context.get("context.device_class", ("",))[0]
+        collections = {shown.offer.offer_id: shown.offer.collection for shown in decision.shown}
+        return tuple(
+            tuple(
+                self._tools.tokens.mint(
+                    OfferToken(
+                        decision_id=decision.decision_id,
+                        placement=PlacementId(slate.placement),
+                        rank=item.rank,
+                        offer_id=OfferId(item.offer_id),
+                        campaign_id=CampaignId(item.campaign_id),
+                        collection=collections[OfferId(item.offer_id)],
+                        about=item.subject,
+                        customer_id=inputs.request.customer_id,
+                        device_class=str(device),
+                        expires=item.expires,
+                    )
+                )
+                for item in slate.items
+            )
+            for slate in decision.placements
+        )
+
+    async def _leave(self, asked: Asked, door: Doorway, work: "_Work", made: "_Fresh", key: str) -> None:
+        """What stays behind: the record, the cache and request entries, and the fix with consent."""
+        line = encode(record(made.inputs, made.decision, work.engine.propensity.features))
+        self._tools.behind.add(Entry(door.customer_id, line, door.now))
+        location = _location_entry(asked, door, made)
+        if location is not None:
+            self._tools.behind.add(location, LOCATIONS)
+        reusable = not bypasses(asked) and not made.decision.degraded
+        if asked.wire.request_id is not None or reusable:
+            entry = cache.encode(work.entry(made.decision, made.tokens))
+            lives_ms = made.decision.valid_until - door.now
+            writes = Writes(asked.wire.request_id, entry, key if reusable else None, lives_ms)
+            await self._tools.store.write(door.customer_id, writes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Where the request's fix is, and what Redis held."""
+
+    resolved: Whereabouts
+    found: Found
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One request on its way."""
+
+    situation: Situation
+    engine: Engine
+    stamp: int
+
+    @property
+    def expected(self) -> cache.Expected:
+        """What a cached decision must have been made for."""
+        catalog, propensity = self.engine.catalog, self.engine.propensity
+        return cache.Expected(self.stamp, catalog.revision, propensity.model, self.situation.whereabouts.at)
+
+    def entry(self, decision: Decision, tokens: tuple[tuple[str, ...], ...]) -> cache.CachedDecision:
+        """What is kept of a fresh decision."""
+        market = self.situation.market
+        return cache.CachedDecision(
+            v=cache.FORMAT,
+            stamp=self.stamp,
+            revision=decision.revision,
+            model=decision.model,
+            market_epoch=market.epoch,
+            market_version=market.version,
+            consulted=decision.consulted,
+            valid_until=decision.valid_until,
+            located_at=self.situation.whereabouts.at,
+            decision=decision,
+            tokens=tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A decision just made."""
+
+    inputs: DecisionInputs
+    decision: Decision
+    tokens: tuple[tuple[str, ...], ...]
+    ruled_out: dict[str, Any] | None
+
+
+def bypasses(asked: Asked) -> bool:
+    """Requests with events, dry_run, now, a revision or explain neither use nor fill the cache."""
+    options = asked.wire.options
+    special = options.dry_run or options.now is not None or options.revision is not None or options.explain != "none"
+    return special or bool(asked.wire.events)
+
+
+def candidate_limit(deadline_ms: float | None, started: float) -> int:
+    """What is left of the deadline, as how many candidates may be scored; 0: fallback at once. Replay sees it."""
+    if deadline_ms is None:
+        return FULL_LIMIT
+    left_ms = deadline_ms - RESERVE_MS - (time.perf_counter() - started) * 1000
+    return max(0, min(FULL_LIMIT, int(left_ms * CANDIDATES_PER_MS)))
+
+
+def _profile(found: Found, door: Doorway, attributes: AttributeSet) -> tuple[Profile, tuple[str, ...]]:
+    """The stored profile with the events accepted since; says so if some of those are out of reach."""
+    stored = read_profile(found.profile)
+    pending = read_pending(found.pending)
+    profile = apply_pending(stored, (*pending, *door.events), attributes)
+    behind = ("profile_behind",) if is_behind(pending, stored) else ()
+    return profile, behind
+
+
+def _whereabouts(read: _Read, now: Millis) -> Whereabouts:
+    """The request's own fix; without one, presence of the last 15 minutes; nothing if location is denied or off."""
+    if read.resolved.status != "not_determined":
+        return read.resolved
+    presence = read_presence(read.found.presence)
+    return presence if presence is not None and 0 <= now - presence.at <= PRESENCE_MS else read.resolved
+
+
+def _location_entry(asked: Asked, door: Doorway, made: _Fresh) -> Entry | None:
+    fix = asked.fix
+    if fix is None or LOCATION_PURPOSE not in made.inputs.profile.purposes:
+        return None
+    data = Location(fix.lat, fix.lon, fix.accuracy_m, asked.location_status)
+    event = Event(made.decision.decision_id, "offing/decisions", "customer.location", door.customer_id, fix.at, data)
+    return Entry(door.customer_id, to_bytes(event), door.now)
+
+
+def _explained(asked: Asked, inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> dict[str, Any] | None:
+    options = asked.wire.options
+    if options.explain == "none":
+        return None
+    verdicts = explain.explain(inputs, catalog, decision)
+    if options.explain == "summary":
+        verdicts = tuple(verdict for verdict in verdicts if verdict.offer_id in options.explain_offers)
+    return reply.ruled_out(decision, verdicts)
+
+
+def _fallback(decision: Decision) -> str:
+    return "1" if any(slate.fallback for slate in decision.placements) else "0"
+
+
+def _measure(decision: Decision, origin: str) -> None:
+    telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), _fallback(decision)).inc()
+    telemetry.CANDIDATES.observe(len(decision.candidates))
+    for code, number in decision.ruled_out:
+        telemetry.RULED_OUT.labels(code).inc(number)
+        if code == Code.BEYOND_CANDIDATE_LIMIT:
+            telemetry.BEYOND_LIMIT.inc(number)
+    for what in decision.degraded:
+        telemetry.DEGRADED.labels(what).inc()

@@ -1,0 +1,107 @@
+"""What a decision reads from Redis, in one round trip, and what it leaves there behind the answer (idea 7)."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from streams.errors import OffingError
+from streams.ids import CustomerId
+from streams.instant import MINUTE_MS
+from streams.profile_store import PENDING_ENTRIES, PENDING_MS
+from streams.valkey import Keys, store_errors
+
+REQUEST_MS = 10 * MINUTE_MS
+"""A repeated request_id within this time gives the same decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Redis held; bytes as stored, None for what was not there."""
+
+    profile: bytes | None = None
+    presence: bytes | None = None
+    pending: tuple[bytes, ...] = ()
+    repeated: bytes | None = None
+    """What this request_id was answered with."""
+    cached: bytes | None = None
+
+
+NOTHING_FOUND = Found()
+
+
+class AnswerStore:
+    """The doors' side of Redis. One event loop owns it."""
+
+    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._writing: set[asyncio.Task[None]] = set()
+        self.reads = 0
+        """Round trips made to read; a decision makes one."""
+
+    async def read(self, customer: CustomerId, request_id: str, key: str) -> Found:
+        """The one read: one pipeline in the customer's slot. Raises Retry STORE_UNAVAILABLE."""
+        self.reads += 1
+        keys = self._keys
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.get(keys.profile(customer))
+        pipeline.get(keys.presence(customer))
+        pipeline.lrange(keys.pending(customer), 0, -1)
+        pipeline.get(keys.request(customer, request_id))
+        pipeline.get(keys.decision(customer, key))
+        with store_errors():
+            profile, presence, pending, repeated, cached = await pipeline.execute()
+        return Found(profile, presence, tuple(pending), repeated, cached)
+
+    async def write(self, customer: CustomerId, writes: "Writes") -> None:
+        """Start writing and return once the bytes are on their way; a failure costs a cache entry, not an answer."""
+        pipeline = self._client.pipeline(transaction=False)
+        if writes.request_id is not None:
+            pipeline.set(self._keys.request(customer, writes.request_id), writes.entry, px=REQUEST_MS)
+        if writes.key is not None:
+            pipeline.set(self._keys.decision(customer, writes.key), writes.entry, px=max(1, writes.lives_ms))
+        await self._behind(pipeline.execute())
+
+    async def push(self, customer: CustomerId, lines: Sequence[bytes]) -> None:
+        """Let the customer's next decision see events that were accepted but perhaps not folded yet.
+
+        Awaited, so that a decision asked for after the events' answer finds them. Failing is no loss: they are in
+        the log, and the consumer brings them.
+        """
+        key = self._keys.pending(customer)
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.rpush(key, *lines)
+        pipeline.ltrim(key, -PENDING_ENTRIES, -1)
+        pipeline.pexpire(key, PENDING_MS)
+        await _forgiving(pipeline.execute())
+
+    async def _behind(self, work: Coroutine[object, object, object]) -> None:
+        task = asyncio.get_running_loop().create_task(_forgiving(work))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        await asyncio.sleep(0)  # lets the task send before the answer goes out
+
+    async def drain(self) -> None:
+        """Wait for what is being written."""
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What one decision leaves: its entry under its request_id and, if it may be reused, under its key."""
+
+    request_id: str | None
+    entry: bytes
+    key: str | None
+    lives_ms: int
+
+
+async def _forgiving(work: Coroutine[object, object, object]) -> None:
+    try:
+        with store_errors():
+            await work
+    except OffingError:
+        return  # counted by the client's next read, which fails too and says degraded

@@ -1,0 +1,112 @@
+"""POST /v1/decisions, GET /v1/offers, GET /v1/decisions/{id}."""
+
+import time
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from offers.answer import Doorway
+from offers.api.bodies import MAX_DECISION_BYTES, read_body
+from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, body_of
+from offers.api.problems import responses
+from offers.api.session import Session, session_of
+from offers.caller import may_act_for, require
+from offers.request import Asked, DecisionRequest, Options, WantedPlacement, parse, read
+from streams.errors import InvalidInput
+from streams.ids import CustomerId
+from streams.instant import parse_instant
+
+router = APIRouter(prefix="/v1", tags=["decisions"])
+JSON = "application/json"
+ORIGINS = ("live", "test", "load")
+
+
+@router.post(
+    "/decisions",
+    summary="The offers to show now",
+    openapi_extra=body_of(DecisionRequest, REQUEST_EXAMPLE),
+    responses={200: {"content": {JSON: {"example": ANSWER_EXAMPLE}}}, **responses(400, 401, 403, 413, 415, 422)},
+)
+async def decide(request: Request) -> Response:
+    """Ranked, localised offers for each placement asked for. A repeated `request_id` within 10 minutes gives the same
+
+    decision and counts once."""
+    started = time.perf_counter()
+    session = await session_of(request, "decide")
+    wire = read(await read_body(request, MAX_DECISION_BYTES))
+    return Response(await _answer(session, wire, started), media_type=JSON)
+
+
+@router.get(
+    "/offers",
+    summary="The same for one placement, from what is known",
+    responses={200: {"content": {JSON: {"example": ANSWER_EXAMPLE}}}, **responses(401, 403, 422)},
+)
+async def offers(
+    request: Request, placement: str, limit: int = 3, locale: str = "en", customer_id: str | None = None
+) -> Response:
+    """One placement for the freshest stored whereabouts: no coordinates stand in a URL. 304 to a matching ETag."""
+    started = time.perf_counter()
+    session = await session_of(request, "decide")
+    wire = DecisionRequest(
+        placements=[WantedPlacement(placement, limit)], customer_id=customer_id, locale=locale, options=Options()
+    )
+    body = await _answer(session, wire, started)
+    tag = f'"{blake2b(_lasting(body), digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=JSON, headers=headers)
+
+
+def _lasting(body: bytes) -> bytes:
+    """The answer without what is new every time."""
+    answer: dict[str, Any] = msgspec.json.decode(body)
+    for name in ("request_id", "server_time", "took_ms"):
+        answer.pop(name)
+    for placement in answer["placements"]:
+        for item in placement["items"]:
+            item.pop("ttl_s")
+    return msgspec.json.encode(answer)
+
+
+async def _answer(session: Session, wire: DecisionRequest, started: float) -> bytes:
+    customer_id = _customer(session, wire)
+    now = session.now
+    special = wire.options.dry_run or wire.options.revision is not None or wire.options.explain != "none"
+    if special or wire.options.now is not None:
+        require(session.caller, "simulate")
+    if wire.options.now is not None:
+        if not wire.options.dry_run:
+            raise InvalidInput("NOW_NEEDS_DRY_RUN", "options.now moves the clock of a dry run only; add dry_run: true")
+        now = parse_instant(wire.options.now)
+    runtime = session.runtime
+    asked = parse(wire, customer_id, runtime.engine().catalog.attributes, now)
+    door = await _doorway(session, asked, customer_id, started)
+    if wire.options.now is not None:
+        door = replace(door, now=now)
+    return await runtime.answerer.answer(asked, door)
+
+
+async def _doorway(session: Session, asked: Asked, customer_id: CustomerId, started: float) -> Doorway:
+    """The events that came with the request are in the log before the answer returns."""
+    door = Doorway(customer_id, session.caller.kind, session.now, started, origin=session.origin)
+    if not asked.wire.events:
+        return door
+    if asked.wire.options.dry_run:
+        taken = session.runtime.events.weigh(asked.wire.events, session.caller, session.now)
+    else:
+        taken = await session.runtime.events.take(asked.wire.events, session.caller, session.now)
+    return replace(door, events=taken.pending(customer_id), event_results=taken.results, degraded=taken.degraded)
+
+
+def _customer(session: Session, wire: DecisionRequest) -> CustomerId:
+    """Who the decision is for: the token's own customer, or the one a key names."""
+    named = wire.customer_id or session.caller.customer_id
+    if named is None:
+        raise InvalidInput("REQUEST_INVALID", "customer_id is missing; a key decides for a customer it names")
+    may_act_for(session.caller, named)
+    return CustomerId(named)

@@ -1,0 +1,42 @@
+"""What every route knows once a caller is let in: the runtime, who calls, and the instant that counts."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from offers.api.clock import now_of, said_now
+from offers.caller import Caller, require
+from offers.runtime import Runtime
+from streams.errors import InvalidInput
+from streams.ids import Millis
+
+ORIGIN = "offing-origin"
+ORIGINS = ("live", "test", "load")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One authenticated request."""
+
+    runtime: Runtime
+    caller: Caller
+    now: Millis
+    origin: str
+
+
+async def session_of(request: Request, scope: str) -> Session:
+    """Authenticate and check the scope. Raises NotAuthenticated, NotAllowed, InvalidInput."""
+    runtime: Runtime = request.app.state.runtime
+    simulated = runtime.settings.simulated
+    header = request.headers.get("authorization", "")
+    caller = await runtime.authenticator.caller(header, said_now(request, simulated=simulated))
+    require(caller, scope)
+    return Session(runtime, caller, now_of(request, caller, simulated=simulated), _origin(request, caller))
+
+
+def _origin(request: Request, caller: Caller) -> str:
+    """Only live traffic counts, trains and reports; a key may say that its traffic is a test's or a load's."""
+    said = request.headers.get(ORIGIN, "live")
+    if said not in ORIGINS:
+        raise InvalidInput("ORIGIN_UNKNOWN", f"Offing-Origin is {said[:30]!r}; expected one of {', '.join(ORIGINS)}")
+    return said if caller.kind == "key" else "live"

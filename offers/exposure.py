@@ -1,0 +1,72 @@
+"""Decision records, written behind the answer: collected for 50 ms or 500 records, drained at the end (idea 8)."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from streams.errors import OffingError
+from streams.log import DECISIONS, Entry, EventLog, Topic
+
+FLUSH_S = 0.05
+FLUSH_RECORDS = 500
+MAX_WAITING = 20_000
+"""Beyond this many unwritten records the oldest are dropped and counted: memory is bounded, answers go on."""
+RETRY_S = 0.5
+logger = logging.getLogger("offing.exposure")
+
+
+class WriteBehind:
+    """Appends to the log from the event loop without making an answer wait. Owned by one event loop.
+
+    `dropped` counts what was lost because the log was away too long; a SIGKILL loses what is waiting.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._waiting: list[tuple[Topic, Entry]] = []
+        self._wake = asyncio.Event()
+        self._closing = False
+        self.dropped = 0
+
+    def add(self, entry: Entry, topic: Topic = DECISIONS) -> None:
+        """Queue one entry; never blocks and never fails."""
+        if len(self._waiting) >= MAX_WAITING:
+            del self._waiting[0]
+            self.dropped += 1
+        self._waiting.append((topic, entry))
+        if len(self._waiting) == 1 or len(self._waiting) >= FLUSH_RECORDS:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Write until close() has drained everything."""
+        while not (self._closing and not self._waiting):
+            await self._wake.wait()
+            self._wake.clear()
+            if not self._closing and len(self._waiting) < FLUSH_RECORDS:
+                await asyncio.sleep(FLUSH_S)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        by_topic: dict[str, tuple[Topic, list[Entry]]] = {}
+        for topic, entry in batch:
+            by_topic.setdefault(topic.name, (topic, []))[1].append(entry)
+        for topic, entries in by_topic.values():
+            await self._append(topic, entries)
+
+    async def _append(self, topic: Topic, entries: Sequence[Entry]) -> None:
+        try:
+            await asyncio.wrap_future(self._log.append(topic, entries))
+        except OffingError as error:
+            logger.warning("records wait for the log", extra={"code": error.code, "count": len(entries)})
+            if self._closing:
+                self.dropped += len(entries)
+                return
+            await asyncio.sleep(error.after_s or RETRY_S)
+            self._waiting = [*((topic, entry) for entry in entries), *self._waiting][-MAX_WAITING:]
+            self._wake.set()
+
+    def close(self) -> None:
+        """Ask run() to drain and end."""
+        self._closing = True
+        self._wake.set()

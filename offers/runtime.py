@@ -1,0 +1,161 @@
+"""The composition root: the only place that names concrete classes."""
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis.asyncio
+
+from offers import replay
+from offers.activation import Activation, Sources
+from offers.answer import Answerer, Tools
+from offers.answer_store import AnswerStore
+from offers.engine import Engine
+from offers.explain import Verdict
+from offers.exposure import WriteBehind
+from offers.intake import Intake
+from offers.ledger import Ledger
+from offers.tokens import CustomerTokens, OfferTokens, TokenKeys, keys_of, new_secret, parse_keys
+from streams.deployment import Deployment
+from streams.ids import Millis
+from streams.lake import Lake
+from streams.log import EventLog
+from streams.market_store import MarketStore
+from streams.market_tail import MarketTail
+from streams.settings import Settings
+from streams.sqlite_log import SqliteLog
+from streams.valkey import Keys, connect, connect_async
+
+logger = logging.getLogger("offing.runtime")
+SECRET_FILE = "token_keys"
+
+
+def wall_clock() -> Millis:
+    """The host's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def token_keys(settings: Settings) -> TokenKeys:
+    """The keys of tokens: those set, or embedded the ones written at the first start (mode 600)."""
+    if settings.token_keys:
+        return keys_of(settings.token_keys, settings.namespace)
+    settings.check_serving()
+    path = settings.artifacts / SECRET_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return parse_keys(path.read_text().strip(), settings.namespace)
+    with os.fdopen(handle, "w") as file:
+        file.write(new_secret())
+    return parse_keys(path.read_text().strip(), settings.namespace)
+
+
+def ledger(settings: Settings) -> Ledger:
+    """The ledger, its schema brought up to date."""
+    settings.artifacts.mkdir(parents=True, exist_ok=True)
+    found = Ledger(settings.ledger, settings.namespace)
+    found.migrate()
+    return found
+
+
+def event_log(settings: Settings) -> EventLog:
+    """The event log."""
+    settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteLog(settings.log_file, clock=wall_clock)
+
+
+def activation(settings: Settings, of: Ledger) -> Activation:
+    """What follows the active revision and model."""
+    return Activation(Sources(settings.campaigns, settings.artifacts, of))
+
+
+def deployment(engine: Engine) -> Deployment:
+    """The part of the active revision that streams needs."""
+    return Deployment(engine.catalog.attributes, engine.catalog.places)
+
+
+@dataclass(slots=True)
+class Runtime:
+    """Everything one API worker holds. Made and closed on its event loop."""
+
+    settings: Settings
+    ledger: Ledger
+    log: EventLog
+    activation: Activation
+    tail: MarketTail
+    lake: Lake
+    offer_tokens: OfferTokens
+    customer_tokens: CustomerTokens
+    client: redis.asyncio.Redis
+    answerer: Answerer
+    intake: Intake
+    behind: WriteBehind
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def engine(self) -> Engine:
+        """What is active now."""
+        return self.activation.engine()
+
+    def start(self) -> None:
+        """Follow the active revision and the market, and write records behind."""
+        self.activation.start()
+        self.tail.start()
+        self._tasks.append(asyncio.get_running_loop().create_task(self.behind.run()))
+
+    async def close(self) -> None:
+        """Drain what is queued, then let go of everything."""
+        self.behind.close()
+        await asyncio.gather(*self._tasks)
+        await self.answerer.drain()
+        await asyncio.to_thread(self._stop_threads)
+        await self.client.aclose()
+        self.log.close()
+        self.ledger.close()
+
+    def _stop_threads(self) -> None:
+        self.activation.stop()
+        self.tail.stop()
+
+    def ready(self) -> dict[str, object]:
+        """What readiness says; `ready` false only while this worker could not answer well yet."""
+        engine = self.engine()
+        return {
+            "ready": self.tail.ready.is_set(),
+            "revision": engine.catalog.revision,
+            "model": engine.propensity.model,
+            "degraded": list(engine.degraded),
+            "market_version": self.tail.market.version,
+        }
+
+
+async def open_runtime(settings: Settings, store_url: str) -> Runtime:
+    """One worker's runtime: the active revision is loaded and compiled when this returns."""
+    keys, names = token_keys(settings), Keys(settings.namespace)
+    book = await asyncio.to_thread(ledger, settings)
+    log = await asyncio.to_thread(event_log, settings)
+    active = activation(settings, book)
+    await asyncio.to_thread(active.load)
+    tail = MarketTail(log, MarketStore(connect(store_url, "offing-tail"), names))
+    client = connect_async(store_url)
+    store = AnswerStore(client, names)
+    behind = WriteBehind(log)
+    tokens = OfferTokens(keys)
+    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market)
+    intake = Intake(log, store, tokens, lambda: active.engine().catalog)
+    return Runtime(
+        settings=settings,
+        ledger=book,
+        log=log,
+        activation=active,
+        tail=tail,
+        lake=Lake(settings.lake),
+        offer_tokens=tokens,
+        customer_tokens=CustomerTokens(keys),
+        client=client,
+        answerer=Answerer(tools),
+        intake=intake,
+        behind=behind,
+    )

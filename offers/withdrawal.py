@@ -1,0 +1,45 @@
+"""Which of the offers an app still shows may no longer be shown."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from offers.catalog import Catalog
+from offers.explain import against
+from offers.proposition import Code
+from offers.situation import Situation, situate
+from offers.tokens import OfferToken, OfferTokens
+from streams.errors import OffingError
+from streams.record import DecisionInputs, PlacementRequest
+
+STAYS = frozenset({Code.CAP_CUSTOMER_REACHED, Code.CAP_BOOKING_REACHED, Code.FALLBACK_ONLY})
+"""No reason to take back what is being shown: a cap is often reached by this very showing."""
+
+
+def withdrawn(holding: Sequence[str], found: Situation, catalog: Catalog, tokens: OfferTokens) -> tuple[str, ...]:
+    """Those tokens that are forged, foreign, expired, stopped, or whose offer no longer fits; in the order held."""
+    if not holding:
+        return ()
+    held = {text: _read(text, tokens) for text in holding}
+    placements = {token.placement: PlacementRequest(token.placement, 1) for token in held.values() if token}
+    asked = msgspec.structs.replace(found.request, placements=tuple(placements.values()))
+    inputs = situate(replace(found, request=asked), catalog, every_subject=True)
+    return tuple(text for text, token in held.items() if token is None or not _stays(token, inputs, catalog))
+
+
+def _read(text: str, tokens: OfferTokens) -> OfferToken | None:
+    try:
+        return tokens.read(text)
+    except OffingError:
+        return None
+
+
+def _stays(token: OfferToken, inputs: DecisionInputs, catalog: Catalog) -> bool:
+    offer = catalog.by_id.get(token.offer_id)
+    if offer is None or token.customer_id != inputs.request.customer_id or token.expired(inputs.now):
+        return False
+    reasons = against(offer, token.about, inputs, catalog)
+    if offer.fallback:
+        return not any(reason.code in (Code.NOT_STARTED, Code.EXPIRED, Code.NOT_SCHEDULED) for reason in reasons)
+    return all(reason.code in STAYS for reason in reasons)
