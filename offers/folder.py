@@ -1,0 +1,218 @@
+"""A whole campaign folder: checked, with every finding of every file in one run; loaded if it has no errors.
+
+attributes.yaml, places/, placements.yaml, seasons.yaml, images.yaml and policies.yaml declare what campaigns may name.
+Every other *.yaml below the folder is one campaign, but for the top-level folders places, schema and tests.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from offers.campaign import ReadCampaign, read_campaign
+from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
+from offers.deployment_files import (
+    IMAGES,
+    PLACEMENTS,
+    POLICIES,
+    SEASONS,
+    read_global_limits,
+    read_images,
+    read_placements,
+    read_seasons,
+)
+from offers.offer import CampaignFolder, Limit, Season
+from offers.template import placeholders
+from streams.attribute_file import FILE as ATTRIBUTES
+from streams.attribute_file import read_attributes
+from streams.attributes import Attribute, AttributeSet, attribute_set
+from streams.errors import InvalidInput
+from streams.findings import Finding, Severity, did_you_mean, has_errors, shown
+from streams.place_files import load_places
+from streams.places import Places, fence_warnings
+from streams.positioned_yaml import Node, TextNode, read_file
+from streams.sheet import Sheet
+
+PLACES = "places"
+NO_CAMPAIGNS = frozenset({PLACES, "schema", "tests"})
+OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES})
+MAX_CAMPAIGNS = 100_000
+FOLLOW_UPS = {
+    PLACEMENTS: frozenset({"UNKNOWN_PLACEMENT", "UNKNOWN_CHANNEL"}),
+    SEASONS: frozenset({"UNKNOWN_SEASON"}),
+    IMAGES: frozenset({"UNKNOWN_IMAGE"}),
+}
+"""What a campaign would be blamed for when it is this file that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFolder:
+    """What a folder holds; None for each part that has errors."""
+
+    attributes: AttributeSet | None
+    places: Places | None
+    campaigns: CampaignFolder | None
+    findings: tuple[Finding, ...]
+    """Errors and warnings, by file, line and column."""
+
+
+def load_folder(folder: Path) -> LoadedFolder:
+    """Everything of a deployment. Reads files; raises nothing for what is in them."""
+    declared, findings = read_attributes(folder / ATTRIBUTES)
+    attributes = None if has_errors(findings) else _attribute_set(declared, findings)
+    places = _places(folder, findings)
+    if attributes is None or places is None:
+        return LoadedFolder(attributes, places, None, _sorted(findings))
+    campaigns, found = check_folder(folder, attributes, places)
+    every = _sorted((*findings, *found))
+    return LoadedFolder(attributes, places, campaigns, every)
+
+
+def check_folder(
+    folder: Path, attributes: AttributeSet, places: Places
+) -> tuple[CampaignFolder | None, tuple[Finding, ...]]:
+    """The campaigns of a folder against the attributes and places given; None if any file has an error."""
+    checker = _Checker(folder, attributes, places)
+    found = checker.campaigns()
+    findings = _sorted(checker.findings())
+    if has_errors(findings):
+        return None, findings
+    return checker.checked(found), findings
+
+
+def campaign_files(folder: Path) -> Iterator[Path]:
+    """Every file that is, or was meant to be, a campaign; in the order of their paths."""
+    for file in sorted(folder.rglob("*.y*ml")):
+        parts = file.relative_to(folder).parts
+        hidden = any(part.startswith(".") for part in parts)
+        if file.suffix not in (".yaml", ".yml") or hidden or parts[0] in NO_CAMPAIGNS | OWN_FILES or file.is_dir():
+            continue
+        yield file
+
+
+class _Checker:
+    """Reads a folder once; every file gets a sheet of its own."""
+
+    def __init__(self, folder: Path, attributes: AttributeSet, places: Places) -> None:
+        self.folder = folder
+        self.sheets = {name: Sheet(name) for name in (PLACEMENTS, SEASONS, IMAGES, POLICIES)}
+        placements, self.fallbacks = read_placements(folder, self.sheets[PLACEMENTS])
+        self.seasons: tuple[Season, ...] = read_seasons(folder, self.sheets[SEASONS])
+        purposes = {attribute.purpose for attribute in attributes.by_name.values() if attribute.purpose is not None}
+        self.words = Vocabulary(
+            attributes=attributes,
+            places=places,
+            placements=placements,
+            seasons=tuple(season.name for season in self.seasons),
+            images=read_images(folder, self.sheets[IMAGES]),
+            placeholders=placeholders(attributes),
+            purposes=frozenset((*purposes, *ALWAYS_PURPOSES)),
+        )
+        self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
+        self.unread = False
+        """Whether some campaign could not be read, so that its ids are not known."""
+
+    def campaigns(self) -> list[ReadCampaign]:
+        """Every campaign without errors, checked against each other."""
+        files = list(islice(campaign_files(self.folder), MAX_CAMPAIGNS + 1))
+        if len(files) > MAX_CAMPAIGNS:
+            message = f"more than {MAX_CAMPAIGNS:,} campaigns."
+            hint = "Remove those that have ended, or run a second namespace."
+            self.sheet(".").error(_top(), "FOLDER_TOO_BIG", message, hint)
+            return []
+        found = [read for file in files if (read := self.campaign(file)) is not None]
+        self.check_twice(found)
+        self.check_fallbacks(found)
+        return found
+
+    def sheet(self, path: str) -> Sheet:
+        return self.sheets.setdefault(path, Sheet(path))
+
+    def campaign(self, file: Path) -> ReadCampaign | None:
+        sheet = self.sheet(file.relative_to(self.folder).as_posix())
+        if file.suffix == ".yml":
+            sheet.error(_top(), "WRONG_SUFFIX", "files that end in .yml are not read.", "Rename it to .yaml.")
+            return None
+        root, findings = read_file(file, sheet.path)
+        sheet.findings.extend(findings)
+        found = None if root is None else read_campaign(sheet, self.words, root)
+        self.unread = self.unread or found is None
+        return found
+
+    def check_twice(self, found: Iterable[ReadCampaign]) -> None:
+        """DUPLICATE_ID of campaigns and of offers, at the second one."""
+        first: dict[tuple[str, str], str] = {}
+        for read in found:
+            ids = (
+                ("campaign", read.campaign.id, read.campaign_node),
+                ("offer", read.campaign.offer.id, read.offer_node),
+            )
+            for what, name, node in ids:
+                sheet = self.sheet(read.campaign.path)
+                if (what, name) in first:
+                    message = f"{what} {shown(name)} is at {first[what, name]} already."
+                    sheet.error(node, "DUPLICATE_ID", message, "Take another id.")
+                first.setdefault((what, name), sheet.where(node))
+
+    def check_fallbacks(self, found: Iterable[ReadCampaign]) -> None:
+        """Each placement's fallback is there, marked, and written for that placement."""
+        offers = {read.campaign.offer.id: read.campaign.offer for read in found}
+        sheet = self.sheets[PLACEMENTS]
+        for fallback in self.fallbacks:
+            offer = offers.get(fallback.offer_id)
+            if offer is None:
+                if not self.unread:
+                    hint = did_you_mean(fallback.offer_id, offers) or "Write the id of an offer."
+                    sheet.error(fallback.node, "UNKNOWN_OFFER", f"there is no offer {shown(fallback.offer_id)}.", hint)
+            elif not offer.fallback:
+                message = f"offer {shown(offer.id)} ({offer.where}) is not marked as a fallback."
+                sheet.error(fallback.node, "FALLBACK_UNFIT", message, "Add 'fallback: true' to it.")
+            elif fallback.placement not in offer.placements:
+                message = f"offer {shown(offer.id)} ({offer.where}) is not for {fallback.placement}."
+                sheet.error(fallback.node, "FALLBACK_UNFIT", message, f"Add {fallback.placement} to its placements.")
+
+    def findings(self) -> Iterator[Finding]:
+        """All of them, but for what follows from a file beside the campaigns that is broken itself."""
+        broken = [codes for name, codes in FOLLOW_UPS.items() if self.sheets[name].failed]
+        follow_ups = frozenset().union(*broken)
+        for sheet in self.sheets.values():
+            yield from (finding for finding in sheet.findings if finding.code not in follow_ups)
+
+    def checked(self, found: Iterable[ReadCampaign]) -> CampaignFolder:
+        return CampaignFolder(
+            campaigns=tuple(sorted((read.campaign for read in found), key=lambda campaign: campaign.id)),
+            placements=self.words.placements,
+            seasons=self.seasons,
+            global_limits=self.global_limits,
+        )
+
+
+def _attribute_set(declared: tuple[Attribute, ...], findings: list[Finding]) -> AttributeSet | None:
+    try:
+        return attribute_set(declared)
+    except InvalidInput as error:
+        findings.append(Finding(ATTRIBUTES, 1, 1, error.code, error.message))
+        return None
+
+
+def _places(folder: Path, findings: list[Finding]) -> Places | None:
+    """The places, with warnings about their fences."""
+    try:
+        places = load_places(folder / PLACES)
+    except InvalidInput as error:
+        file, colon, message = error.message.partition(": ")
+        path = f"{PLACES}/{file}" if colon and (folder / PLACES / file).is_file() else PLACES
+        findings.append(Finding(path, 1, 1, error.code, message if path != PLACES else error.message))
+        return None
+    for warning in fence_warnings(places):
+        path = f"{PLACES}/fences.geojson"
+        findings.append(Finding(path, 1, 1, warning.code, warning.message, severity=Severity.WARNING))
+    return places
+
+
+def _top() -> Node:
+    return TextNode("", True, 1, 1)
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings))

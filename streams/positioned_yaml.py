@@ -1,0 +1,228 @@
+"""YAML -> nodes that know their line and column. Strict: whatever could be read in two ways is a finding.
+
+Scalars stay the text that was written, quoted or plain: YAML 1.1 would make `no` false, `21:30` the number 1290 and
+`010` eight. Whoever knows the type that is expected reads the text (streams.sheet). Anchors, tags, tabs, a byte order
+mark, duplicate keys, a second document, more than 20 levels and files above 256 KB are findings.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import yaml
+
+from streams.findings import Finding, shown
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
+_MAX_ANCHORS = 10
+_BAD = re.compile("[^\t\n\r -~\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""Control characters, line breaks only YAML knows, and bidirectional overrides, which show a reviewer another text."""
+
+
+class TextNode(msgspec.Struct, frozen=True, gc=False):
+    """A scalar as written, unescaped; `plain` if it stood without quotes."""
+
+    text: str
+    plain: bool
+    line: int
+    column: int
+
+
+class ListNode(msgspec.Struct, frozen=True):
+    """A sequence."""
+
+    items: tuple["Node", ...]
+    line: int
+    column: int
+
+
+class MapNode(msgspec.Struct, frozen=True):
+    """A mapping: name -> (key, value), in the order written, each name once."""
+
+    entries: dict[str, tuple[TextNode, "Node"]]
+    line: int
+    column: int
+
+
+Node: TypeAlias = TextNode | ListNode | MapNode
+
+
+_HINTS = (
+    ("mapping values are not allowed", "Put a value that contains ': ' in double quotes, and check the indentation."),
+    ("cannot start any token", "Put the value in double quotes."),
+    ("expected ',' or '}'", "Close the { }, and put a value that contains , { } or [ ] in double quotes."),
+    ("expected ',' or ']'", "Close the [ ], and put a value that contains , { } or [ ] in double quotes."),
+    ("unexpected end of stream", "Close the quotes."),
+    ("expected ':'", "Write 'key: value', with a space after the colon."),
+    ("expected key", 'Check the indentation here and above, and put a value that begins with { or " wholly in quotes.'),
+    ("expected '-'", "Indent the keys under their '-', or begin the line with '-'."),
+    ("unknown escape", "Write \\\\ for a backslash, or use single quotes."),
+    ("expected node content", "Give a value, or close the bracket."),
+    ("expected <document start>", "A bracket is closed that was not opened; remove it."),
+)
+
+
+class _TooDeep(Exception):
+    """Carries the node whose child is too deep."""
+
+    def __init__(self, node: yaml.Node) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+class _Loader(yaml.CBaseLoader):
+    """Composes in C, resolves nothing, and ends before deep nesting overflows the C stack: 100,000 `[` would."""
+
+    depth = 0
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return ""
+
+    def descend_resolver(self, current_node: yaml.Node | None, current_index: object) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH and current_node is not None:
+            raise _TooDeep(current_node)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+
+def read_file(file: Path, path: str) -> tuple[Node | None, list[Finding]]:
+    """A file -> its root node, or None with the reason among the findings. `path` is its name in them."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return None, [Finding(path, 1, 1, "UNREADABLE", f"the file cannot be read: {error.strerror}.")]
+    return read_yaml(content, path)
+
+
+def read_yaml(content: bytes, path: str) -> tuple[Node | None, list[Finding]]:
+    """Bytes -> the root node, or None with the reason among the findings. Raises nothing."""
+    text, findings = _decoded(content, path)
+    if text is None or findings:
+        return None, findings
+    if "&" in text or "*" in text:
+        findings = _anchors(text, path)
+        if findings:
+            return None, findings
+    try:
+        root = yaml.compose(text, _Loader)
+    except _TooDeep as error:
+        message = f"nested deeper than {MAX_DEPTH} levels."
+        return None, [Finding(path, *_place(error.node.start_mark), "TOO_DEEP", message, "Flatten it.")]
+    except yaml.YAMLError as error:
+        return None, [_syntax(error, text, path)]
+    if root is None:
+        return None, [Finding(path, 1, 1, "EMPTY_FILE", "the file has nothing in it.", "Fill it in, or remove it.")]
+    reader = _Reader(path, findings)
+    return reader.node(root), findings
+
+
+def _decoded(content: bytes, path: str) -> tuple[str | None, list[Finding]]:
+    if len(content) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 1024} KB."
+        return None, [Finding(path, 1, 1, "FILE_TOO_BIG", message, "Write one campaign to a file.")]
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        message = "the file begins with a byte order mark."
+        return None, [Finding(path, 1, 1, "BOM", message, "Save it as UTF-8 without BOM.")]
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode()
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8."
+        return None, [Finding(path, *_position(before), "NOT_UTF8", message, "Save the file as UTF-8.")]
+    return text, _bad_characters(text, path)
+
+
+def _bad_characters(text: str, path: str) -> list[Finding]:
+    findings = []
+    tab = text.find("\t")
+    if tab >= 0:
+        place = _position(text[:tab])
+        findings.append(Finding(path, *place, "TAB", "a tab: YAML indents with spaces.", "Replace it by spaces."))
+    bad = _BAD.search(text)
+    if bad is not None:
+        message = f"U+{ord(bad[0]):04X} is a character that does not show."
+        findings.append(Finding(path, *_position(text[: bad.start()]), "BAD_CHARACTER", message, "Remove it."))
+    return findings
+
+
+def _position(before: str) -> tuple[int, int]:
+    """Line and column, from 1, of what follows `before`."""
+    lines = re.split("\r\n|\r|\n", before)
+    return len(lines), len(lines[-1]) + 1
+
+
+def _anchors(text: str, path: str) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        for event in yaml.parse(text, _Loader):
+            anchor = getattr(event, "anchor", None)
+            if anchor is not None and len(findings) < _MAX_ANCHORS:
+                sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+                hint = f"Write it out. If {sign} belongs to a text, put the text in double quotes."
+                message = f"'{sign}{anchor}' is a YAML anchor, which campaign files do not use."
+                findings.append(Finding(path, *_place(event.start_mark), "ANCHOR", message, hint))
+    except yaml.YAMLError:
+        pass  # compose says it with its place
+    return findings
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    """Line and column, from 1, of PyYAML's mark; libyaml counts characters, not bytes."""
+    return mark.line + 1, mark.column + 1
+
+
+def _syntax(error: yaml.YAMLError, text: str, path: str) -> Finding:
+    mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    place = _place(mark) if mark is not None else (1, 1)
+    if "found another document" in str(error):
+        message = "a second YAML document begins here."
+        return Finding(path, *place, "ONE_DOCUMENT", message, "Write one campaign to a file, without '---'.")
+    end = _position(text.rstrip())
+    if place >= end:  # what was left open begins at the context
+        place = min(end, _place(context) if context is not None else end)
+    problem = str(getattr(error, "problem", None) or error)
+    hint = next((hint for part, hint in _HINTS if part in problem), "")
+    return Finding(path, *place, "YAML_SYNTAX", f"this is no YAML: {problem}.", hint)
+
+
+class _Reader:
+    """PyYAML's nodes -> ours."""
+
+    def __init__(self, path: str, findings: list[Finding]) -> None:
+        self.path = path
+        self.findings = findings
+
+    def node(self, found: yaml.Node) -> Node:
+        mark = found.start_mark
+        line, column = mark.line + 1, mark.column + 1
+        if found.tag:
+            message = f"'{found.tag}' is a YAML tag, which campaign files do not use."
+            self.findings.append(Finding(self.path, line, column, "TAG", message, "Remove it."))
+        if isinstance(found, yaml.ScalarNode):
+            return TextNode(found.value, not found.style, line, column)
+        if isinstance(found, yaml.MappingNode):
+            return MapNode(self.entries(found), line, column)
+        return ListNode(tuple([self.node(item) for item in found.value]), line, column)
+
+    def entries(self, found: yaml.MappingNode) -> dict[str, tuple[TextNode, Node]]:
+        entries: dict[str, tuple[TextNode, Node]] = {}
+        for key_found, value_found in found.value:
+            key, value = self.node(key_found), self.node(value_found)
+            if not isinstance(key, TextNode) or not key.text:
+                message = "a key must be a word."
+                hint = "Put a text that begins with { or [ in double quotes."
+                self.findings.append(Finding(self.path, key.line, key.column, "KEY_NOT_TEXT", message, hint))
+            elif key.text in entries:
+                first = entries[key.text][0].line
+                message = f"{shown(key.text)} is there twice, first in line {first}."
+                self.findings.append(
+                    Finding(self.path, key.line, key.column, "DUPLICATE_KEY", message, "Remove or rename one.")
+                )
+            else:
+                entries[key.text] = (key, value)
+        return entries
