@@ -75,7 +75,7 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     whereabouts: Whereabouts = NOWHERE
     profile: MaskedProfile = MaskedProfile()
     subjects: dict[str, tuple[Subject, ...]] = {}
-    """Selector key of the catalog (`booking`, `sailing:next`, ...) -> its subjects, at most 8."""
+    """Selector key of the catalog (`booking:each`, `sailing:next`, ...) -> its subjects, at most 8."""
     consulted: tuple[str, ...] = ()
     """Market subjects (sailing ids, `line:<id>`, `venue:<id>`) whose change outdates the subjects, sorted."""
     seasons: tuple[str, ...] = ()
