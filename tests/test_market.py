@@ -142,7 +142,7 @@ def test_a_season_is_given_back_to_its_dates_and_an_older_override_stays_out() -
     assert (found.seasons, found.seasons_changed) == ({"summer": (False, NOW)}, 2)
     back = market.fold(found, [(4, NOW, _event("winter", SeasonOverride(True), NOW + 6))], "log-1")
     assert back.seasons["winter"] == (True, NOW + 6)
-    assert back.seasons_changed == 4
+    assert (back.released, back.seasons_changed) == ({}, 4)
 
 
 def test_a_sailing_is_forgotten_two_days_after_its_arrival() -> None:
@@ -156,6 +156,12 @@ def test_a_sailing_is_forgotten_two_days_after_its_arrival() -> None:
         after = market.fold(found, [(9, arrived + late, _event("v-1", VenueCapacity(1)))], "log-1")
         assert after.sailings.keys() == left
         assert {sailing_id for line in after.by_line.values() for _, sailing_id in line} == left - {"stub"}
+
+
+def test_the_markets_clock_never_goes_back() -> None:
+    found = _folded(("v-1", VenueCapacity(1)))
+    after = market.fold(found, [(1, NOW - DAY_MS, _event("v-2", VenueCapacity(2)))], "log-1")
+    assert (after.version, after.as_of, after.venues["v-2"].as_of) == (1, NOW, NOW - DAY_MS + 5 * MINUTE_MS)
 
 
 def test_a_fold_shares_what_did_not_change_and_leaves_its_input() -> None:

@@ -190,6 +190,13 @@ def test_a_counted_event_older_than_seven_days_is_refused_so_that_a_forgotten_id
     assert sum(sum(held.values()) for held in found.facts.counters.values()) == 3
 
 
+def test_an_id_is_remembered_as_long_as_its_event_could_still_count() -> None:
+    sent = event(outcome(), NOW)
+    last_chance = NOW + 7 * DAY_MS
+    found = folded([(NOW, sent), (last_chance, event(outcome(), last_chance, "e-2"))])
+    assert fold(found, sent, position(2), last_chance, ATTRIBUTES).status is FoldStatus.DUPLICATE
+
+
 def test_the_2001st_counted_event_in_seven_days_overflows_until_others_are_older() -> None:
     found = folded([(NOW + n, event(outcome(), NOW, f"e-{n}")) for n in range(2_000)])
     result = fold(found, event(outcome(), NOW, "more"), position(2_000), NOW + DAY_MS, ATTRIBUTES)
