@@ -62,18 +62,24 @@ def may_act_for(caller: Caller, customer_id: str) -> None:
         raise NotAllowed("NOT_YOURS", "this token acts for its own customer only; send that customer's id")
 
 
+def may_send_type(caller: Caller, event_type: str) -> None:
+    """Raises NotAllowed NOT_YOURS_TO_SET: a customer's token sends app events only, nobody sends derived ones."""
+    if event_type in DERIVED_EVENTS:
+        raise NotAllowed("NOT_YOURS_TO_SET", f"{event_type} is made by Offing itself and is not accepted from outside")
+    if caller.kind == "customer" and event_type not in APP_EVENTS:
+        sent = event_type[:60]
+        message = f"a customer's token may not send {sent}; it may send {', '.join(sorted(APP_EVENTS))}"
+        raise NotAllowed("NOT_YOURS_TO_SET", message)
+
+
 def may_send(caller: Caller, event: Event, attributes: AttributeSet) -> None:
     """Raises NotAllowed NOT_YOURS_TO_SET or NOT_YOURS.
 
     A customer's token sends app events about its own customer, and in them only attributes declared `from: app`.
     """
-    if event.type in DERIVED_EVENTS:
-        raise NotAllowed("NOT_YOURS_TO_SET", f"{event.type} is made by Offing itself and is not accepted from outside")
+    may_send_type(caller, event.type)
     if caller.kind == "key":
         return
-    if event.type not in APP_EVENTS:
-        message = f"a customer's token may not send {event.type}; it may send {', '.join(sorted(APP_EVENTS))}"
-        raise NotAllowed("NOT_YOURS_TO_SET", message)
     may_act_for(caller, event.subject)
     if isinstance(event.data, Attributes):
         for name in event.data.attributes:
