@@ -12,6 +12,7 @@ from offers.answer_store import NOTHING_FOUND, AnswerStore, Found, Writes
 from offers.catalog import Catalog
 from offers.decide import decide, record
 from offers.engine import Engine
+from offers.events_door import EventResult
 from offers.exposure import WriteBehind
 from offers.proposition import Code, Decision
 from offers.request import Asked
@@ -52,7 +53,7 @@ class Doorway:
     """time.perf_counter() at the first byte."""
     origin: str = "live"
     events: tuple[Pending, ...] = ()
-    event_results: tuple[dict[str, Any], ...] = ()
+    event_results: tuple[EventResult, ...] = ()
     degraded: tuple[str, ...] = ()
 
 
@@ -104,6 +105,10 @@ class Answerer:
             ruled_out=made.ruled_out,
         )
         return reply.encode(made.decision, made.tokens, around)
+
+    async def drain(self) -> None:
+        """Wait for the writes that were started behind the answers."""
+        await self._tools.store.drain()
 
     async def _once(self, key: tuple[CustomerId, str], asked: Asked, door: Doorway) -> Made:
         """Concurrent repeats share one computation; an aborted connection does not stop it for the others."""

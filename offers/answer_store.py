@@ -1,7 +1,7 @@
 """What a decision reads from Redis, in one round trip, and what it leaves there behind the answer (idea 7)."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import redis.asyncio
@@ -64,17 +64,18 @@ class AnswerStore:
             pipeline.set(self._keys.decision(customer, writes.key), writes.entry, px=max(1, writes.lives_ms))
         await self._behind(pipeline.execute())
 
-    async def push(self, customer: CustomerId, lines: Sequence[bytes]) -> None:
-        """Let the customer's next decision see events that were accepted but perhaps not folded yet.
+    async def push_many(self, lines: Mapping[CustomerId, Sequence[bytes]]) -> None:
+        """Let the customers' next decisions see events that were accepted but perhaps not folded yet.
 
         Awaited, so that a decision asked for after the events' answer finds them. Failing is no loss: they are in
         the log, and the consumer brings them.
         """
-        key = self._keys.pending(customer)
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.rpush(key, *lines)
-        pipeline.ltrim(key, -PENDING_ENTRIES, -1)
-        pipeline.pexpire(key, PENDING_MS)
+        for customer, new in lines.items():
+            key = self._keys.pending(customer)
+            pipeline.rpush(key, *new)
+            pipeline.ltrim(key, -PENDING_ENTRIES, -1)
+            pipeline.pexpire(key, PENDING_MS)
         await _forgiving(pipeline.execute())
 
     async def _behind(self, work: Coroutine[object, object, object]) -> None:

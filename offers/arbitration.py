@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from offers.money import price_of
+from offers.money import digits, price_of
 from offers.offer import Offer, Placement
 from offers.proposition import Candidate, Scored, Screening, Slate, Slot
 from scoring import exploration
@@ -44,7 +44,9 @@ def worth(offer: Offer, price_minor: int | None) -> float:
     """Value of an acceptance in major units: the amount plus the margin's share of the price."""
     if not offer.value.amount and not offer.value.margin:
         return UNPRICED_VALUE
-    return offer.value.amount + offer.value.margin * (price_minor or 0) / 100
+    currency = offer.price.currency if offer.price is not None else "EUR"
+    major = (price_minor or 0) / float(10 ** digits(currency))
+    return offer.value.amount + offer.value.margin * major
 
 
 def context_weight(candidate: Candidate, inputs: DecisionInputs) -> float:

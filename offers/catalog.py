@@ -222,6 +222,8 @@ def _freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
         for leaf in leaves(part)
         if leaf.fresh_ms is not None
     }
+    prices = (offer.price for offer in layout if offer.price is not None)
+    asked |= {(price.source, price.fresh_ms) for price in prices if price.source and price.fresh_ms is not None}
     return tuple(sorted(asked))
 
 

@@ -62,7 +62,7 @@ class Selector:
 
     @property
     def key(self) -> str:
-        """Its name in DecisionInputs.subjects."""
+        """Its name in DecisionInputs.subjects, for example `booking:each` or `sailing:line:ITLIV-ITOLB::259200000`."""
         parts = (self.kind, self.mode, self.line or "", self.venue or "", str(self.within_ms or ""))
         return ":".join(parts).rstrip(":")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from offers.events_door import EventResult
 from offers.explain import Verdict
 from offers.proposition import Decision, Item, PlacementSlate
 from streams.ids import Millis
@@ -21,7 +22,7 @@ class Around(msgspec.Struct, frozen=True):
     request_id: str
     took_ms: float
     withdrawn: tuple[str, ...] = ()
-    events: tuple[dict[str, Any], ...] = ()
+    events: tuple[EventResult, ...] = ()
     ruled_out: dict[str, Any] | None = None
     """Only with `explain`, which needs a scope: app answers hold neither scores nor counts."""
 

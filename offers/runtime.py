@@ -1,21 +1,18 @@
 """The composition root: the only place that names concrete classes."""
 
 import asyncio
-import logging
 import os
+import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import redis.asyncio
 
-from offers import replay
+from offers.acceptance import Acceptance
 from offers.activation import Activation, Sources
 from offers.answer import Answerer, Tools
 from offers.answer_store import AnswerStore
 from offers.engine import Engine
-from offers.explain import Verdict
 from offers.exposure import WriteBehind
-from offers.intake import Intake
 from offers.ledger import Ledger
 from offers.tokens import CustomerTokens, OfferTokens, TokenKeys, keys_of, new_secret, parse_keys
 from streams.deployment import Deployment
@@ -28,7 +25,6 @@ from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
 from streams.valkey import Keys, connect, connect_async
 
-logger = logging.getLogger("offing.runtime")
 SECRET_FILE = "token_keys"
 
 
@@ -91,7 +87,7 @@ class Runtime:
     customer_tokens: CustomerTokens
     client: redis.asyncio.Redis
     answerer: Answerer
-    intake: Intake
+    acceptance: Acceptance
     behind: WriteBehind
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -144,7 +140,6 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     behind = WriteBehind(log)
     tokens = OfferTokens(keys)
     tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market)
-    intake = Intake(log, store, tokens, lambda: active.engine().catalog)
     return Runtime(
         settings=settings,
         ledger=book,
@@ -156,6 +151,6 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
         customer_tokens=CustomerTokens(keys),
         client=client,
         answerer=Answerer(tools),
-        intake=intake,
+        acceptance=Acceptance(log, store, wall_clock),
         behind=behind,
     )

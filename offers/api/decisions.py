@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from offers.acceptance import weighed
 from offers.answer import Doorway
 from offers.api.bodies import MAX_DECISION_BYTES, read_body
 from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, body_of
+from offers.api.events import arrival, rules
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.caller import may_act_for, require
+from offers.events_door import accept_inline, said_by_request
 from offers.request import Asked, DecisionRequest, Options, WantedPlacement, parse, read
 from streams.errors import InvalidInput
 from streams.ids import CustomerId
@@ -21,7 +24,6 @@ from streams.instant import parse_instant
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 JSON = "application/json"
-ORIGINS = ("live", "test", "load")
 
 
 @router.post(
@@ -94,13 +96,14 @@ async def _answer(session: Session, wire: DecisionRequest, started: float) -> by
 async def _doorway(session: Session, asked: Asked, customer_id: CustomerId, started: float) -> Doorway:
     """The events that came with the request are in the log before the answer returns."""
     door = Doorway(customer_id, session.caller.kind, session.now, started, origin=session.origin)
-    if not asked.wire.events:
+    sent = asked.wire.events
+    if not sent:
         return door
-    if asked.wire.options.dry_run:
-        taken = session.runtime.events.weigh(asked.wire.events, session.caller, session.now)
-    else:
-        taken = await session.runtime.events.take(asked.wire.events, session.caller, session.now)
-    return replace(door, events=taken.pending(customer_id), event_results=taken.results, degraded=taken.degraded)
+    said = said_by_request(customer_id, asked.wire.sent_at)
+    batch = accept_inline(sent, said, arrival(session), rules(session))
+    kept = weighed(batch, session.now) if asked.wire.options.dry_run else await session.runtime.acceptance.keep(batch)
+    own = tuple(pending for pending in kept.pending if pending[2].subject == customer_id)
+    return replace(door, events=own, event_results=kept.batch.results, degraded=kept.degraded)
 
 
 def _customer(session: Session, wire: DecisionRequest) -> CustomerId:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from offers.api.auth import Authenticator
 from offers.api.clock import now_of, said_now
 from offers.caller import Caller, require
 from offers.runtime import Runtime
@@ -29,7 +30,8 @@ async def session_of(request: Request, scope: str) -> Session:
     runtime: Runtime = request.app.state.runtime
     simulated = runtime.settings.simulated
     header = request.headers.get("authorization", "")
-    caller = await runtime.authenticator.caller(header, said_now(request, simulated=simulated))
+    authenticator: Authenticator = request.app.state.authenticator
+    caller = await authenticator.caller(header, said_now(request, simulated=simulated))
     require(caller, scope)
     return Session(runtime, caller, now_of(request, caller, simulated=simulated), _origin(request, caller))
 

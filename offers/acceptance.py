@@ -1,0 +1,84 @@
+"""Events accepted at a door go into the log, and into the customer's pending list so that they read their writes."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from offers.answer_store import AnswerStore
+from offers.events_door import Accepted, Batch
+from streams import telemetry
+from streams.errors import OffingError
+from streams.ids import CustomerId, Millis
+from streams.log import CUSTOMERS, Entry, EventLog, Position, Topic
+from streams.profile import Pending
+from streams.profile_store import pending_line
+
+NOT_KEPT = "events_not_kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A batch after its append: the results to answer with, and the customers' events as decisions fold them."""
+
+    batch: Batch
+    pending: tuple[Pending, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+class Acceptance:
+    """Appends batches. One event loop owns it."""
+
+    def __init__(self, log: EventLog, store: AnswerStore, clock: Callable[[], Millis]) -> None:
+        self._log = log
+        self._store = store
+        self._clock = clock
+
+    async def keep(self, batch: Batch) -> Kept:
+        """Returns once every accepted event is durable; those whose topic's append failed are `retry` and not kept.
+
+        Nothing answered `accepted` can be lost any more. Never raises."""
+        pending: list[Pending] = []
+        for topic, items in batch.by_topic():
+            try:
+                positions = await self._append(topic, [item.entry for item in items])
+            except OffingError as error:
+                batch = batch.without(topic, error)
+                continue
+            if topic is CUSTOMERS:
+                pending += [self._pending(item, at) for item, at in zip(items, positions, strict=True)]
+        await self._push(pending)
+        _measure(batch)
+        lost = any(result.status == "retry" for result in batch.results)
+        return Kept(batch, tuple(pending), (NOT_KEPT,) if lost else ())
+
+    async def _append(self, topic: Topic, entries: list[Entry]) -> Sequence[Position]:
+        with telemetry.LOG_APPEND_SECONDS.labels(topic.name).time():
+            return await asyncio.wrap_future(self._log.append(topic, entries))
+
+    def _pending(self, item: Accepted, position: Position) -> Pending:
+        recorded = item.entry.recorded if item.entry.recorded is not None else self._clock()
+        return position, recorded, item.event
+
+    async def _push(self, pending: Sequence[Pending]) -> None:
+        """One write per customer of the batch; best effort, since the consumer brings them anyway."""
+        lines: dict[CustomerId, list[bytes]] = {}
+        for position, recorded, event in pending:
+            line = pending_line(position, recorded, event) if position is not None else None
+            if line is not None:
+                lines.setdefault(event.customer_id, []).append(line)
+        if lines:
+            await self._store.push_many(lines)
+
+
+def weighed(batch: Batch, now: Millis) -> Kept:
+    """For a dry run: the accepted events folded in memory only."""
+    pending = tuple((None, now, item.event) for item in batch.accepted if item.topic is CUSTOMERS)
+    return Kept(batch, pending)
+
+
+def _measure(batch: Batch) -> None:
+    for item in batch.accepted:
+        telemetry.EVENTS.labels(item.event.type, "accepted").inc()
+    for result in batch.results:
+        if result.status != "accepted":
+            telemetry.EVENTS.labels("", result.status).inc()

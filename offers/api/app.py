@@ -1,0 +1,52 @@
+"""The FastAPI application: routes, problem details, and the runtime's life."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from offers.api import decisions, events, health, problems, replays
+from offers.api.auth import Authenticator
+from offers.api.clock import server_now
+from offers.runtime import open_runtime
+from streams import settings as configuration
+from streams.settings import Settings
+from streams.telemetry import configure_logging
+
+TITLE = "Offing"
+DESCRIPTION = "The right offer for this person, here, now, in their language."
+
+
+def create() -> FastAPI:
+    """The application of one worker, configured by the environment. Used by uvicorn as a factory."""
+    settings = configuration.from_environment()
+    configure_logging(settings.log_level)
+    return application(settings)
+
+
+def application(settings: Settings) -> FastAPI:
+    """The application for these settings; `redis_url` must name a server that runs."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        runtime = await open_runtime(settings, settings.redis_url)
+        runtime.start()
+        app.state.runtime = runtime
+        app.state.authenticator = Authenticator(runtime.ledger, runtime.customer_tokens, server_now)
+        try:
+            yield
+        finally:
+            await runtime.close()
+
+    app = bare()
+    app.router.lifespan_context = life
+    return app
+
+
+def bare() -> FastAPI:
+    """The routes without a runtime: what openapi.json is made from."""
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None)
+    for module in (decisions, replays, events, health):
+        app.include_router(module.router)
+    problems.install(app)
+    return app

@@ -1,0 +1,32 @@
+"""Liveness, readiness, metrics."""
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from offers.runtime import Runtime
+from streams import telemetry
+
+router = APIRouter(tags=["operations"])
+JSON = "application/json"
+
+
+@router.get("/health/live", summary="The process answers")
+async def live() -> Response:
+    """200 while the event loop runs."""
+    return Response(b'{"live":true}', media_type=JSON)
+
+
+@router.get("/health/ready", summary="This worker can answer well", responses={503: {"description": "Not yet"}})
+async def ready(request: Request) -> Response:
+    """200 once catalog and model are loaded and the market has caught up. A lost dependency is `degraded`, not 503."""
+    runtime: Runtime = request.app.state.runtime
+    found = runtime.ready()
+    return Response(msgspec.json.encode(found), 200 if found["ready"] else 503, media_type=JSON)
+
+
+@router.get("/metrics", summary="Prometheus metrics of all workers of this host", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """The text exposition format."""
+    runtime: Runtime = request.app.state.runtime
+    runtime.tail.measure()
+    return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,275 @@
+"""`offing`: serve, consume, train, evaluate, campaigns, keys, tokens, explain, doctor, migrate."""
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from scoring.train import train_from_lake, train_from_log
+
+from offers import doctor, runtime, serving
+from offers.api.replays import told
+from offers.folder import load_folder
+from offers.replay import replay
+from offers.tokens import CustomerToken, CustomerTokens
+from streams.embedded_valkey import running
+from streams.errors import InvalidInput, NotFound, OffingError
+from streams.findings import has_errors
+from streams.ids import CustomerId, DecisionId
+from streams.instant import format_instant, parse_instant
+from streams.lake import Lake
+from streams.settings import Settings, from_environment
+from streams.telemetry import configure_logging
+from streams.units import duration_ms
+
+Json = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
+Params = ParamSpec("Params")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+tokens = typer.Typer(no_args_is_help=True, help="Customers' tokens.")
+app.add_typer(campaigns, name="campaigns")
+app.add_typer(keys, name="keys")
+app.add_typer(tokens, name="tokens")
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def command(function: Callable[Params, None]) -> Callable[Params, None]:
+    """An error of ours is one line with its code, never a traceback."""
+
+    @wraps(function)
+    def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except OffingError as error:
+            fail(error)
+
+    return wrapped
+
+
+def fail(error: OffingError) -> NoReturn:
+    """Say it and exit 1."""
+    errors.print(f"[red]{error.code}[/red] {escape(error.message)}")
+    raise typer.Exit(1)
+
+
+def say(found: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+
+
+def settings() -> Settings:
+    """From the environment."""
+    found = from_environment()
+    configure_logging(found.log_level)
+    return found
+
+
+@app.command()
+@command
+def serve() -> None:
+    """Answer HTTP. With nothing configured Valkey, the log, the ledger and the consumer are embedded in ./.offing."""
+    serving.serve(settings())
+
+
+@app.command()
+@command
+def consume(while_parent: Annotated[int, typer.Option(hidden=True)] = 0) -> None:
+    """Run the profile, location, market and lake consumers, a thread each."""
+    serving.consume(settings(), while_parent or None)
+
+
+@app.command()
+@command
+def migrate() -> None:
+    """Bring the ledger's schema to this version."""
+    with closing(runtime.ledger(settings())):
+        console.print("the ledger's schema is of this version")
+
+
+@app.command("doctor")
+@command
+def examine(as_json: Json = False) -> None:
+    """Look for what would lose data, and say the mend. Exits 1 if anything is wrong."""
+    found = settings()
+    with closing(runtime.ledger(found)) as book, closing(runtime.event_log(found)) as log:
+        url = found.redis_url or running(found.valkey_folder)
+        diagnoses = doctor.examine(found, url, log, book)
+    if as_json:
+        say([asdict(diagnosis) for diagnosis in diagnoses])
+    else:
+        table = Table("", "looked at", "found", "mend")
+        for each in diagnoses:
+            mark = "[green]good[/green]" if each.good else "[red]bad[/red]"
+            table.add_row(mark, each.name, escape(each.found), "" if each.good else escape(each.mend))
+        console.print(table)
+    if not all(diagnosis.good for diagnosis in diagnoses):
+        raise typer.Exit(1)
+
+
+@campaigns.command("check")
+@command
+def check(folder: Path, output: Annotated[str, typer.Option("--format", help="text or json")] = "text") -> None:
+    """Every error of every file, as `path:line:column: CODE message`. Exits 1 if there are any."""
+    if output not in ("text", "json"):
+        raise InvalidInput("FORMAT_UNKNOWN", f"--format is {output!r}; expected text or json")
+    loaded = load_folder(folder)
+    if output == "json":
+        say([asdict(finding) for finding in loaded.findings])
+    else:
+        for finding in loaded.findings:
+            sys.stdout.write(f"{finding}\n")
+        if loaded.campaigns is not None:
+            console.print(f"[green]{len(loaded.campaigns.campaigns)} campaigns are good[/green]")
+    if has_errors(loaded.findings):
+        raise typer.Exit(1)
+
+
+@keys.command("create")
+@command
+def create_key(
+    name: Annotated[str, typer.Option()],
+    scopes: Annotated[str, typer.Option(help="Of decide, events, simulate, admin; separated by commas.")],
+    as_json: Json = False,
+) -> None:
+    """Make a key. Its secret is shown this once; only a hash of it is stored."""
+    with closing(runtime.ledger(settings())) as book:
+        secret = book.create_key(name, [scope.strip() for scope in scopes.split(",")], runtime.wall_clock())
+    if as_json:
+        say({"name": name, "secret": secret})
+    else:
+        console.print(f"{secret}\nkeep it: it is not shown again", soft_wrap=True)
+
+
+@keys.command("list")
+@command
+def list_keys(as_json: Json = False) -> None:
+    """All keys, revoked ones too."""
+    with closing(runtime.ledger(settings())) as book:
+        found = book.list_keys()
+    if as_json:
+        say([{"name": key.name, "scopes": key.scopes, "revoked": key.revoked_at is not None} for key in found])
+        return
+    table = Table("name", "scopes", "created", "revoked")
+    for key in found:
+        revoked = "" if key.revoked_at is None else format_instant(key.revoked_at)
+        table.add_row(escape(key.name), " ".join(key.scopes), format_instant(key.created_at), revoked)
+    console.print(table)
+
+
+@keys.command("revoke")
+@command
+def revoke_key(name: Annotated[str, typer.Option()]) -> None:
+    """Stop a key; every process refuses it within 5 seconds."""
+    with closing(runtime.ledger(settings())) as book:
+        book.revoke_key(name, runtime.wall_clock())
+    console.print(f"{escape(name)} is revoked")
+
+
+@tokens.command("mint")
+@command
+def mint(
+    customer: Annotated[str, typer.Option()],
+    ttl: Annotated[str, typer.Option(help="For example 1h, 30 min, 7 d.")] = "1h",
+    now: Annotated[str, typer.Option(help="The clock of a simulated namespace.")] = "",
+) -> None:
+    """A token with which a phone acts for this customer only."""
+    found = settings()
+    at = parse_instant(now) if now else runtime.wall_clock()
+    minted = CustomerTokens(runtime.token_keys(found))
+    sys.stdout.write(minted.mint(CustomerToken(CustomerId(customer), at + duration_ms(ttl))) + "\n")
+
+
+@app.command()
+@command
+def explain(decision_id: str, as_json: Json = False) -> None:
+    """A decision as it was, replayed from its record: what was shown, and why everything else was not."""
+    found = settings()
+    record = Lake(found.lake).find(DecisionId(decision_id))
+    if record is None:
+        raise NotFound(
+            "DECISION_UNKNOWN", f"{decision_id[:40]!r} is not in {found.lake}; records arrive within seconds"
+        )
+    with closing(runtime.ledger(found)) as book:
+        active = runtime.activation(found, book)
+        active.load()
+        result = replay(record, active.revision(record.inputs.revision))
+    if as_json:
+        say(told(record, result))
+        return
+    console.print(
+        f"[bold]{decision_id}[/bold] at {format_instant(record.inputs.now)} for {record.inputs.request.locale}"
+    )
+    console.print("the same bytes as logged" if result.same_bytes else "[red]not the bytes that were logged[/red]")
+    for difference in result.differences:
+        console.print(f"[yellow]{escape(difference)}[/yellow]")
+    table = Table("offer", "about", "why", "rule", "found")
+    for verdict in result.verdicts:
+        for reason in verdict.reasons:
+            table.add_row(verdict.offer_id, verdict.about, reason.code, escape(reason.where), escape(reason.detail))
+    console.print(table)
+
+
+@app.command()
+@command
+def train(
+    log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
+    now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
+    seed: int = 1,
+    activate: Annotated[bool, typer.Option(help="Make it the active model.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Train a calibrated model from what was logged, and make it active on every worker."""
+    found = settings()
+    at = parse_instant(now) if now else None
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=as_json) as progress:
+        task = progress.add_task("training", total=1.0)
+
+        def show(done: float, what: str) -> None:
+            progress.update(task, completed=done, description=what)
+
+        models = found.artifacts / "models"
+        made = (
+            train_from_log(log, models, now=at, seed=seed, progress=show)
+            if log
+            else train_from_lake(Lake(found.lake), models, now=at, seed=seed, progress=show)
+        )
+    if activate:
+        with closing(runtime.ledger(found)) as book:
+            book.publish("model", made.model, "offing train", runtime.wall_clock())
+            book.activate("model", made.model, "offing train", runtime.wall_clock())
+    if as_json:
+        say(made)
+    else:
+        console.print(made.text())
+
+
+@app.command()
+@command
+def evaluate(
+    model: Annotated[Path | None, typer.Option(help="A model folder; default: the active one.")] = None,
+    log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How good a model is on what was logged: discrimination, calibration, for new and for returning customers."""
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()
