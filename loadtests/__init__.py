@@ -1,0 +1,1 @@
+"""Traffic: the simulated world, the demo, the coupon example. They talk to Offing through its public doors only."""
