@@ -83,13 +83,21 @@ def _check_head(sheet: Sheet, fields: Mapping[str, Node]) -> None:
 
 def _check_later(sheet: Sheet, key: str, node: Node) -> None:
     """`uses` and `budget` promise what nobody enforces yet, unless they say `strict: false`."""
-    strict = _inner(node, "strict")
-    if key == "on_stop" or (isinstance(strict, TextNode) and strict.plain and strict.text == "false"):
+    if key == "on_stop" or _lenient(node):
         consequence = "what is shown holds until it expires" if key == "on_stop" else "nothing is counted"
         no_effect(sheet, node, key, consequence)
         return
     hint = "Remove it, or add 'strict: false' if it may be passed."
     sheet.error(node, "LIMIT_NOT_ENFORCED", f"'{key}' is not enforced in this version.", hint)
+
+
+def _lenient(node: Node) -> bool:
+    """`strict: false`, said of the whole or of each thing in it."""
+    strict = _inner(node, "strict")
+    if strict is not None:
+        return isinstance(strict, TextNode) and strict.plain and strict.text == "false"
+    parts = [value for _, value in node.entries.values()] if isinstance(node, MapNode) else []
+    return bool(parts) and all(isinstance(part, MapNode) and _lenient(part) for part in parts)
 
 
 def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, part: OfferPart) -> Offer | None:

@@ -49,9 +49,9 @@ def _entries(draft: Draft, node: Node, name: str, expected: str) -> Mapping[str,
 
 def _group(draft: Draft, key: str, node: Node, depth: int) -> list[Condition]:
     if not isinstance(node, ListNode):
-        draft.sheet.wrong(node, key, "a list of conditions, one behind each '-'")
+        draft.sheet.wrong(node, f"'{key}'", "a list of conditions, one behind each '-'")
         return []
-    items = [_conjunction(_parts(draft, item, key, depth)) for item in draft.sheet.items(node, key)]
+    items = [_conjunction(_parts(draft, item, key, depth)) for item in draft.sheet.items(node, f"'{key}'")]
     if key == "any":
         return [AnyOf(tuple(items), draft.sheet.where(node))] if len(items) != 1 else items
     return [_refused(item) for item in items] if key == "none" else items

@@ -12,7 +12,7 @@ from streams.ids import Millis, PlacementId
 from streams.places import Places
 from streams.positioned_yaml import Node
 from streams.sheet import Sheet
-from streams.units import WrittenTime, duration_ms, written_time
+from streams.units import DURATIONS, WrittenTime, duration_ms, written_time
 
 ALIAS = "booking.sailing."
 """`booking.sailing.departure` is `sailing.departure`: conditions never mix two subjects."""
@@ -143,9 +143,9 @@ def unaliased(name: str) -> str:
 
 def span(duration: Millis) -> str:
     """A duration for a message, in the largest unit that divides it."""
-    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
-        if duration and duration % length == 0:
-            return f"{duration // length} {unit}"
+    for unit in ("y", "d", "h", "min", "s"):
+        if duration and duration % DURATIONS[unit] == 0:
+            return f"{duration // DURATIONS[unit]} {unit}"
     return f"{duration / 1_000:g} s"
 
 

@@ -7,7 +7,7 @@ from offers.campaign_draft import Draft, span
 from offers.campaign_values import level, read_value, whole
 from offers.condition import Leaf, Op
 from streams.attributes import Attribute, Kind, Value
-from streams.findings import listed, shown
+from streams.findings import a, listed, shown
 from streams.ids import Millis
 from streams.instant import SECOND_MS
 from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
@@ -70,7 +70,7 @@ def read_tests(asked: Asked, node: Node) -> list[Leaf]:
     if "is" not in TESTS[attribute.kind]:
         tests = listed(TESTS[attribute.kind])
         hint = f"Write {{{TESTS[attribute.kind][0]}: {node.text}}} (there are: {tests})."
-        sheet.error(node, "WRONG_TEST", f"{asked.fact} is a {attribute.kind}, which is not one value.", hint)
+        sheet.error(node, "WRONG_TEST", f"{asked.fact} is {a(attribute.kind)}, which is not one value.", hint)
         return []
     return _conditions(asked, {"is": node}, node)
 
@@ -87,6 +87,9 @@ def _mapped(asked: Asked, node: MapNode) -> list[Leaf]:
             draft.sheet.error(word, "WRONG_TEST", _unfit(attribute, key), f"It can be asked: {listed(allowed)}.")
         else:
             draft.sheet.unknown_key(word, value, f"a condition on {asked.fact}", known)
+    if all(key in (*MODIFIERS, attribute.by) for key in node.entries):
+        hint = f"Add one of {listed(allowed)}."
+        draft.sheet.error(node, "TEST_MISSING", f"this says nothing about {asked.fact}.", hint)
     if asked.keyless:
         fact = _with_key(asked, found.pop(attribute.by or "", None), node)
         if fact is None:
@@ -103,7 +106,7 @@ def _allowed(attribute: Attribute) -> tuple[str, ...]:
 def _unfit(attribute: Attribute, test: str) -> str:
     if attribute.kind is Kind.ENUM and test in _ORDERED:
         return f"the levels of {attribute.qualified} have no order, so '{test}' says nothing."
-    return f"{attribute.qualified} is a {attribute.kind}, which '{test}' does not fit."
+    return f"{attribute.qualified} is {a(attribute.kind)}, which '{test}' does not fit."
 
 
 def _with_key(asked: Asked, node: Node | None, whole_node: Node) -> str | None:
@@ -121,9 +124,6 @@ def _conditions(asked: Asked, found: dict[str, Node], node: Node) -> list[Leaf]:
     """The tests of a mapping whose keys are all known."""
     base = _base(asked, found)
     tests = [test for test in found if test not in MODIFIERS]
-    if not tests:
-        hint = f"Add one of {listed(_allowed(asked.attribute))}."
-        asked.draft.sheet.error(node, "TEST_MISSING", f"this says nothing about {asked.fact}.", hint)
     if "exists" in found and "on_missing" in found:
         message, hint = "'exists' asks whether it is missing.", "Remove 'on_missing'."
         asked.draft.sheet.error(found["on_missing"], "KEYS_TOGETHER", message, hint)
@@ -264,12 +264,12 @@ def _after(asked: Asked, node: Node, base: Leaf) -> Leaf | None:
 Reader = Callable[[Asked, Node, Leaf], Leaf | None]
 _READERS: Mapping[str, Reader] = {
     "is": _is,
-    "in": _listing(Op.IN, "in"),
-    "not_in": _listing(Op.IN, "not_in", negated=True),
+    "in": _listing(Op.IN, "'in'"),
+    "not_in": _listing(Op.IN, "'not_in'", negated=True),
     "has": _has,
-    "has_any": _listing(Op.HAS_ANY, "has_any"),
-    "has_all": _listing(Op.HAS_ALL, "has_all"),
-    "has_none": _listing(Op.HAS_ANY, "has_none", negated=True),
+    "has_any": _listing(Op.HAS_ANY, "'has_any'"),
+    "has_all": _listing(Op.HAS_ALL, "'has_all'"),
+    "has_none": _listing(Op.HAS_ANY, "'has_none'", negated=True),
     "exists": _exists,
     "at_least": _bound("at_least"),
     "at_most": _bound("at_most"),

@@ -128,7 +128,7 @@ def _mean(draft: Draft, node: Node, name: str) -> float:
     mean = draft.sheet.parsed(node, name, share)
     if mean is not None and not 0 < mean < 1:
         hint = "Write something between, such as '5 %'."
-        draft.sheet.error(node, "OUT_OF_RANGE", f"{name} is {mean:.0%}: nobody, or everybody.", hint)
+        draft.sheet.error(node, "OUT_OF_RANGE", f"{name} is {mean * 100:g} %: nobody, or everybody.", hint)
     return mean if mean is not None else 0.05
 
 

@@ -37,6 +37,7 @@ PLACES = "places"
 NO_CAMPAIGNS = frozenset({PLACES, "schema", "tests"})
 OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES})
 MAX_CAMPAIGNS = 100_000
+MAX_FINDINGS = 1_000
 FOLLOW_UPS = {
     PLACEMENTS: frozenset({"UNKNOWN_PLACEMENT", "UNKNOWN_CHANNEL"}),
     SEASONS: frozenset({"UNKNOWN_SEASON"}),
@@ -109,6 +110,8 @@ class _Checker:
             purposes=frozenset((*purposes, *ALWAYS_PURPOSES)),
         )
         self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
+        self.bad: list[Sheet] = []
+        """Sheets of campaigns with findings."""
         self.unread = False
         """Whether some campaign could not be read, so that its ids are not known."""
 
@@ -120,10 +123,21 @@ class _Checker:
             hint = "Remove those that have ended, or run a second namespace."
             self.sheet(".").error(_top(), "FOLDER_TOO_BIG", message, hint)
             return []
-        found = [read for file in files if (read := self.campaign(file)) is not None]
+        found = [read for file in self.until_too_many(files) if (read := self.campaign(file)) is not None]
         self.check_twice(found)
         self.check_fallbacks(found)
         return found
+
+    def until_too_many(self, files: Iterable[Path]) -> Iterator[Path]:
+        """The files, until nobody would read on."""
+        for file in files:
+            if sum(len(sheet.findings) for sheet in self.bad) >= MAX_FINDINGS:
+                self.sheet(".").error(
+                    _top(), "TOO_MANY_FINDINGS", "checking stopped here.", "Mend these, then check again."
+                )
+                self.unread = True
+                return
+            yield file
 
     def sheet(self, path: str) -> Sheet:
         return self.sheets.setdefault(path, Sheet(path))
@@ -137,6 +151,8 @@ class _Checker:
         sheet.findings.extend(findings)
         found = None if root is None else read_campaign(sheet, self.words, root)
         self.unread = self.unread or found is None
+        if sheet.findings:
+            self.bad.append(sheet)
         return found
 
     def check_twice(self, found: Iterable[ReadCampaign]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from streams.attributes import BUILT_IN, SCOPES, Attribute, AttributeSet, Kind, attribute_set
 from streams.errors import InvalidInput
 from streams.events import APP_EVENTS, CONTRACTS
-from streams.findings import Finding, did_you_mean, has_errors, listed, shown
+from streams.findings import Finding, a, did_you_mean, has_errors, listed, shown
 from streams.positioned_yaml import Node, TextNode, read_file
 from streams.sheet import Sheet
 from streams.units import duration_ms, is_currency
@@ -154,7 +154,9 @@ class _Reader:
                 )
             return ()
         if kind not in (Kind.ENUM, Kind.SET):
-            self.sheet.error(node, "KEYS_TOGETHER", f"{name} is a {kind}.", "Levels go with enum and set; remove them.")
+            self.sheet.error(
+                node, "KEYS_TOGETHER", f"{name} is {a(kind)}.", "Levels go with enum and set; remove them."
+            )
         return self.distinct(node, f"{name}.levels")
 
     def distinct(self, node: Node, name: str) -> tuple[str, ...]:
@@ -172,7 +174,7 @@ class _Reader:
     def ordered(self, kind: Kind, fields: Mapping[str, Node], name: str) -> bool:
         ordered = self.flag(fields, name, "ordered", False)
         if ordered and kind is not Kind.ENUM:
-            message = f"{name} is a {kind}, which has no levels to order."
+            message = f"{name} is {a(kind)}, which has no levels to order."
             self.sheet.error(fields["ordered"], "KEYS_TOGETHER", message, "Remove 'ordered'.")
         return ordered
 
@@ -189,10 +191,10 @@ class _Reader:
             hint = "Write a code of ISO 4217 such as EUR."
             self.sheet.error(node, "UNIT_UNKNOWN", f"{name}.unit: {shown(unit)} is no currency.", hint)
         if kind in _UNLABELLED:
-            self.sheet.error(node, "KEYS_TOGETHER", f"{name} is a {kind}, which has no unit.", "Remove 'unit'.")
+            self.sheet.error(node, "KEYS_TOGETHER", f"{name} is {a(kind)}, which has no unit.", "Remove 'unit'.")
         if unit != _STORED_UNITS.get(kind, unit):
             stored = _STORED_UNITS[kind]
-            self.sheet.error(node, "UNIT_UNKNOWN", f"a {kind} always arrives in {stored}.", f"Write 'unit: {stored}'.")
+            self.sheet.error(node, "UNIT_UNKNOWN", f"{a(kind)} always arrives in {stored}.", f"Write 'unit: {stored}'.")
         return unit
 
     def keyed(self, scope: str, fields: Mapping[str, Node], name: str) -> tuple[str | None, tuple[str, ...]]:

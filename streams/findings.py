@@ -67,6 +67,15 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(known[:most]) + cut
 
 
+def a(noun: str) -> str:
+    """A noun with its article.
+
+    >>> a("integer"), a("set")
+    ('an integer', 'a set')
+    """
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def shown(text: str) -> str:
     """A found value for a message: on one line, quoted, cut after 60 characters."""
     line = " ".join(text.split())

@@ -6,16 +6,18 @@ mark, duplicate keys, a second document, more than 20 levels and files above 256
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 import yaml
 
-from streams.findings import Finding, shown
+from streams.findings import MAX_PER_FILE, Finding, shown
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+"""Brackets around a scalar, those of block style included."""
 _MAX_ANCHORS = 10
 _BAD = re.compile("[^\t\n\r -~\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """Control characters, line breaks only YAML knows, and bidirectional overrides, which show a reviewer another text."""
@@ -82,7 +84,7 @@ class _Loader(yaml.CBaseLoader):
 
     def descend_resolver(self, current_node: yaml.Node | None, current_index: object) -> None:
         self.depth += 1
-        if self.depth > MAX_DEPTH and current_node is not None:
+        if self.depth > MAX_DEPTH + 1 and current_node is not None:
             raise _TooDeep(current_node)
 
     def ascend_resolver(self) -> None:
@@ -118,7 +120,7 @@ def read_yaml(content: bytes, path: str) -> tuple[Node | None, list[Finding]]:
     if root is None:
         return None, [Finding(path, 1, 1, "EMPTY_FILE", "the file has nothing in it.", "Fill it in, or remove it.")]
     reader = _Reader(path, findings)
-    return reader.node(root), findings
+    return reader.node(root), findings[:MAX_PER_FILE]
 
 
 def _decoded(content: bytes, path: str) -> tuple[str | None, list[Finding]]:
@@ -158,17 +160,30 @@ def _position(before: str) -> tuple[int, int]:
 
 def _anchors(text: str, path: str) -> list[Finding]:
     findings: list[Finding] = []
+    for event in _shallow_events(text):
+        anchor = getattr(event, "anchor", None)
+        if anchor is not None and len(findings) < _MAX_ANCHORS:
+            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+            hint = f"Write it out. If {sign} belongs to a text, put the text in double quotes."
+            message = f"'{sign}{anchor}' is a YAML anchor, which campaign files do not use."
+            findings.append(Finding(path, *_place(event.start_mark), "ANCHOR", message, hint))
+    return findings
+
+
+def _shallow_events(text: str) -> Iterator[yaml.Event]:
+    """The events up to the first that is malformed or too deep, which compose then says with its place.
+
+    libyaml takes 100 s for 256 KB of `[`, so this too ends there.
+    """
+    depth = 0
     try:
         for event in yaml.parse(text, _Loader):
-            anchor = getattr(event, "anchor", None)
-            if anchor is not None and len(findings) < _MAX_ANCHORS:
-                sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
-                hint = f"Write it out. If {sign} belongs to a text, put the text in double quotes."
-                message = f"'{sign}{anchor}' is a YAML anchor, which campaign files do not use."
-                findings.append(Finding(path, *_place(event.start_mark), "ANCHOR", message, hint))
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH + 1:
+                return
+            yield event
     except yaml.YAMLError:
-        pass  # compose says it with its place
-    return findings
+        return
 
 
 def _place(mark: Any) -> tuple[int, int]:
@@ -182,10 +197,11 @@ def _syntax(error: yaml.YAMLError, text: str, path: str) -> Finding:
     if "found another document" in str(error):
         message = "a second YAML document begins here."
         return Finding(path, *place, "ONE_DOCUMENT", message, "Write one campaign to a file, without '---'.")
-    end = _position(text.rstrip())
-    if place >= end:  # what was left open begins at the context
-        place = min(end, _place(context) if context is not None else end)
     problem = str(getattr(error, "problem", None) or error)
+    end = _position(text.rstrip())
+    unclosed = "expected ',' or" in problem and context is not None and _place(context)[0] < place[0]
+    if place >= end or unclosed:  # what was left open begins at the context
+        place = min(end, _place(context) if context is not None else end)
     hint = next((hint for part, hint in _HINTS if part in problem), "")
     return Finding(path, *place, "YAML_SYNTAX", f"this is no YAML: {problem}.", hint)
 

@@ -113,7 +113,9 @@ class Sheet:
         """A text of a given form, such as an id."""
         text = self.text(node, name)
         if text is not None and not pattern.fullmatch(text):
-            self.error(node, "NAME_INVALID", f"{name} {shown(text)} has the wrong form.", f"Write {example}.")
+            tries = (re.sub(r"[^a-z0-9]+", joint, text.casefold()).strip(joint) for joint in "-_")
+            mend = next((f"'{likely}'" for likely in tries if pattern.fullmatch(likely)), example)
+            self.error(node, "NAME_INVALID", f"{name} {shown(text)} has the wrong form.", f"Write {mend}.")
             return None
         return text
 
@@ -132,7 +134,9 @@ class Sheet:
         if isinstance(node, TextNode) and node.plain and node.text in ("true", "false"):
             return node.text == "true"
         text = self.text(node, name)
-        if text is not None:
+        if text in ("true", "false"):
+            self.error(node, "NOT_BOOLEAN", f"{name} is {shown(text)} in quotes.", f"Write {text} without quotes.")
+        elif text is not None:
             meant = _YES.get(text.casefold(), text.casefold())
             hint = f"Write {meant}." if meant in ("true", "false") else "Write true or false."
             self.error(node, "NOT_BOOLEAN", f"{name} is {shown(text)}, neither true nor false.", hint)
@@ -140,12 +144,12 @@ class Sheet:
 
     def integer(self, node: Node, name: str, low: int, high: int) -> int | None:
         """A whole number of decimal digits: no `010`, `1_000`, `21:30`, `1e3`, and no quotes."""
-        found = self._digits(node, name, _INTEGER, f"a whole number from {low} to {high}, such as {max(low, 1)}")
+        found = self._digits(node, name, _INTEGER, f"a whole number such as {max(low, 1)}")
         return None if found is None else self._bounded(node, name, int(found), (low, high))
 
     def number(self, node: Node, name: str, low: float, high: float) -> float | None:
         """A decimal number with a point, and no quotes."""
-        found = self._digits(node, name, _NUMBER, f"a number from {low:g} to {high:g}, such as 1.5")
+        found = self._digits(node, name, _NUMBER, f"a number from {low:g} to {high:g}")
         return None if found is None else self._bounded(node, name, float(found), (low, high))
 
     def items(self, node: Node, name: str) -> tuple[Node, ...]:
@@ -183,7 +187,9 @@ class Sheet:
             self.error(node, "NOT_NUMBER", f"{name} is {shown(text)} in quotes.", f"Write {text} without quotes.")
             return None
         if not form.fullmatch(text):
-            self.error(node, "NOT_NUMBER", f"{name} is {shown(text)}.", f"Write {expected}.")
+            likely = re.sub("[_ ,']", "", text).lstrip("0")
+            mend = likely if _INTEGER.fullmatch(likely) else expected
+            self.error(node, "NOT_NUMBER", f"{name} is {shown(text)}, not a number.", f"Write {mend}.")
             return None
         return text
 
@@ -191,7 +197,7 @@ class Sheet:
         low, high = bounds
         if low <= found <= high:
             return found
-        self.error(node, "OUT_OF_RANGE", f"{name} is {found}.", f"Write {low} to {high}.")
+        self.error(node, "OUT_OF_RANGE", f"{name} is {found:g}.", f"Write {low:g} to {high:g}.")
         return None
 
     def _add(self, finding: Finding) -> None:

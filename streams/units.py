@@ -28,7 +28,7 @@ DURATIONS: Mapping[str, int] = {
     "w": 7 * DAY_MS,
     "y": 365 * DAY_MS,
 }
-DISTANCES: Mapping[str, int] = {"m": 1, "km": 1_000, "nmi": 1_852}
+DISTANCES: Mapping[str, int] = {"km": 1_000, "m": 1, "nmi": 1_852}
 MAX_DURATION_MS = 100 * DURATIONS["y"]
 MAX_DISTANCE_M = 20_100_000
 MAX_MINOR = 2**53
@@ -45,8 +45,9 @@ _ELSEWHERE = {
     "week": "w", "weeks": "w", "year": "y", "years": "y",
     "NM": "nmi", "nm": "nmi", "miles": "nmi", "KM": "km", "Km": "km", "kilometres": "km", "metres": "m",
 }  # fmt: skip
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})"
+    rf"(?P<day>{_DAY.pattern})"
     r"(?:[ T](?P<clock>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?) ?(?P<offset>Z|[+-][0-9]{2}:[0-9]{2})?)?"
 )
 
@@ -164,7 +165,7 @@ def zone(text: str) -> ZoneInfo:
 def day(text: str) -> date:
     """'2026-11-21'. Raises InvalidInput TIME_INVALID."""
     try:
-        found = date.fromisoformat(text) if len(text) == 10 else None
+        found = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         found = None
     if found is None or found.year not in YEARS:
