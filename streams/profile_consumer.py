@@ -1,0 +1,224 @@
+"""ProfileConsumer: folds offing.customers into the stored profiles, each event once, whatever dies in between.
+
+The order of one batch is the whole trick: what the store lacks is read again; then fold; dead letters and news for
+friends are appended, durably; profiles are saved, each only if nobody else saved it meanwhile; the store notes how far
+it came; and last the log's commit. A crash between any two of them repeats work that the watermarks make harmless.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+
+from streams import telemetry
+from streams.consumer import Consumer, Intake, Offsets, Reckoning, by_the_clock, following, wall_clock
+from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters, parsed
+from streams.deployment import Active
+from streams.errors import LogRestarted, Retry
+from streams.events import Event, to_bytes
+from streams.friends import friend_events
+from streams.ids import CustomerId, Millis
+from streams.log import CUSTOMERS, Entry, EventLog, LogRecord
+from streams.profile import FoldStatus, Profile, fold
+from streams.profile_store import Loaded, ProfileStore, Stored
+from streams.reached import Reached
+
+GROUP = "profiles"
+TRIES = 20
+APPEND_S = 30.0
+INTAKE = Intake(GROUP, (CUSTOMERS,))
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one batch came to."""
+
+    changes: dict[CustomerId, tuple[Stored, Profile]] = field(default_factory=dict)
+    letters: list[DeadLetter] = field(default_factory=list)
+    told: list[tuple[Event, Millis]] = field(default_factory=list)
+    """customer.friend_booked events and the instant they are recorded at."""
+    done: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(event type, fold status) -> how many."""
+    skipped: int = 0
+
+
+Publish = Callable[[Batch], None]
+
+
+class ProfileConsumer(Consumer):
+    """The one writer of profiles. Raises Stop: LogRestarted, DeadLetterLimit, PROFILE_FORMAT."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        store: ProfileStore,
+        active: Active,
+        *,
+        intake: Intake = INTAKE,
+        reckoning: Reckoning = by_the_clock,
+        in_a_row: int = IN_A_ROW,
+    ) -> None:
+        super().__init__(log, intake)
+        self._store = store
+        self._active = active
+        self._reckoning = reckoning
+        self._dead = DeadLetters(log, in_a_row)
+        self._epoch = log.epoch()
+        self._connects = 0
+        self._next: dict[int, int] = {}
+        """Partition -> the offset this consumer would apply next, if nothing was lost since."""
+
+    def take(self, records: Sequence[LogRecord], before: Offsets) -> Offsets:
+        starts = {partition: offset for (_, partition), offset in before.items()}
+        if not starts:
+            return {}
+        started = perf_counter()
+        ends = starts | {partition: offset for (_, partition), offset in following(records).items()}
+        batch = self._apply(records, starts, ends, partial(self._publish, records))
+        if not records:
+            return {}
+        self._measure(batch, records, perf_counter() - started)
+        return following(records)
+
+    def catch_up(self, ends: Mapping[int, int]) -> None:
+        """Bring the store up to these offsets, quietly: friends were told and dead letters written long ago."""
+        self._apply((), ends, ends, _quietly)
+
+    def _apply(
+        self, records: Sequence[LogRecord], starts: Mapping[int, int], ends: Mapping[int, int], publish: Publish
+    ) -> Batch:
+        """Fold and save the records between `starts` and `ends`, onto a store that holds all before them."""
+        read = [parsed(record, CUSTOMERS) for record in records]
+        customers = sorted({item.customer_id for item in read if isinstance(item, Event)})
+        for _ in range(TRIES):
+            loaded = self._store.load_many(customers, self._epoch, tuple(starts))
+            if self._reread(loaded.reached, starts):
+                continue
+            batch = self._fold(records, read, loaded)
+            publish(batch)
+            if self._saved(batch, loaded.reached, ends):
+                return batch
+            telemetry.FOLD_CONFLICTS.inc()
+        raise Retry(
+            "STORE_CONFLICT", f"other consumers saved first {TRIES} times in a row; is one partition owned twice?"
+        )
+
+    def _reread(self, reached: Mapping[int, Reached], starts: Mapping[int, int]) -> bool:
+        """Read again what the store lacks before `starts`, and after a start or a lost connection what it may lack.
+
+        Whether anything was, so that what was loaded is out of date.
+        """
+        if self._store.connects != self._connects:
+            self._connects = self._store.connects
+            self._next.clear()
+        reread = False
+        for partition, start in starts.items():
+            mark = reached[partition]
+            trusted = self._next.get(partition) == start
+            since = mark.applied if trusted else mark.settled
+            if not trusted:
+                self._check_log(partition, mark)
+            if since < start:
+                self._again(partition, since, start)
+                reread = True
+            self._next[partition] = start
+        return reread
+
+    def _again(self, partition: int, start: int, end: int) -> None:
+        while start < end:
+            if self.stopping:
+                raise Retry("STOPPING", "asked to stop while reading again; what was read so far is kept")
+            found = self._log.read(CUSTOMERS, partition, start, min(self._intake.batch, end - start))
+            records = [record for record in found if record.position.offset < end]
+            after = records[-1].position.offset + 1 if records else end
+            self._next[partition] = start
+            self._apply(records, {partition: start}, {partition: after}, _quietly)
+            telemetry.REREAD.labels(GROUP).inc(len(records))
+            start = after
+
+    def _check_log(self, partition: int, mark: Reached) -> None:
+        end = self._log.end(CUSTOMERS).get(partition, 0)
+        if mark.applied > end:
+            message = (
+                f"the profiles hold {CUSTOMERS.name} partition {partition} up to offset {mark.applied}, but the log of "
+                f"the same epoch {self._epoch} ends at {end}: it is an older copy. Bring the newer log back, or start "
+                "in a new OFFING_NAMESPACE and let the profiles be built from this one"
+            )
+            raise LogRestarted("LOG_RESTARTED", message)
+
+    def _fold(self, records: Sequence[LogRecord], read: Sequence[Event | DeadLetter], loaded: Loaded) -> Batch:
+        batch, attributes = Batch(), self._active().attributes
+        profiles = {customer: stored.profile for customer, stored in loaded.profiles.items()}
+        for record, event in zip(records, read, strict=True):
+            if isinstance(event, DeadLetter):
+                batch.letters.append(event)
+                continue
+            before = profiles[event.customer_id]
+            folded = fold(before, event, record.position, record.recorded, attributes)
+            profiles[event.customer_id] = folded.profile
+            batch.done[event.type, folded.status] += 1
+            batch.skipped += len(folded.skipped)
+            if folded.status in _LETTERS:
+                batch.letters.append(DeadLetter(record, *_LETTERS[folded.status]))
+            if folded.status is FoldStatus.APPLIED:
+                now = max(record.recorded, self._reckoning(record))
+                told = friend_events(event, before.facts, folded.profile.facts, now)
+                batch.told.extend((friend, now) for friend in told)
+        for customer, stored in loaded.profiles.items():
+            if profiles[customer] is not stored.profile:
+                batch.changes[customer] = (stored, profiles[customer])
+        return batch
+
+    def _publish(self, records: Sequence[LogRecord], batch: Batch) -> None:
+        """Before the save: once saved, a booking is no longer new and a refused event is a duplicate, so after a crash
+
+        nobody would learn of either.
+        """
+        self._dead.report(records, batch.letters)
+        if batch.told:
+            entries = [Entry(event.subject, to_bytes(event), now) for event, now in batch.told]
+            self._log.append(CUSTOMERS, entries).result(APPEND_S)
+            telemetry.FRIENDS_TOLD.inc(len(entries))
+
+    def _saved(self, batch: Batch, reached: Mapping[int, Reached], ends: Mapping[int, int]) -> bool:
+        """Save and note how far; False if somebody else saved meanwhile or the store lost something."""
+        if self._store.save_many(batch.changes):
+            return False
+        moved = {partition: end for partition, end in ends.items() if end > reached[partition].applied}
+        now = wall_clock()
+        moves = {
+            partition: (reached[partition], reached[partition].advance(end, now)) for partition, end in moved.items()
+        }
+        if moves and not self._store.advance(self._epoch, moves):
+            return False
+        self._next.update(ends)
+        return True
+
+    def _measure(self, batch: Batch, records: Iterable[LogRecord], took_s: float) -> None:
+        telemetry.FOLD_SECONDS.labels(GROUP).observe(took_s)
+        for (event_type, status), number in batch.done.items():
+            telemetry.FOLDED.labels(event_type, status).inc(number)
+        if batch.skipped:
+            telemetry.SKIPPED_VALUES.inc(batch.skipped)
+        effect = telemetry.EVENT_TO_EFFECT_SECONDS.labels(GROUP)
+        for record in records:
+            effect.observe(max(0, self._reckoning(record) - record.recorded) / 1000)
+
+
+def rebuild(log: EventLog, store: ProfileStore, active: Active) -> None:
+    """Build every profile that the log tells of, up to its end now. For an emptied store or a fresh namespace.
+
+    Nothing is told or written besides; a consumer started on the store afterwards goes on from there. Raises Retry.
+    """
+    ProfileConsumer(log, store, active).catch_up(log.end(CUSTOMERS))
+
+
+_LETTERS: Mapping[FoldStatus, tuple[str, str]] = {
+    FoldStatus.OVERFLOW: ("TOO_MANY_COUNTED", "more than 2,000 counted events of one customer in 7 days"),
+    FoldStatus.REFUSED: ("COUNTED_TOO_LATE", "a counted event more than 7 days old when it was recorded"),
+}
+
+
+def _quietly(batch: Batch) -> None:
+    """Publish nothing: it was published when these records were new."""
