@@ -14,7 +14,7 @@ from offers.decide import decide, record
 from offers.engine import Engine
 from offers.events_door import EventResult
 from offers.exposure import WriteBehind
-from offers.proposition import Code, Decision
+from offers.proposition import Code, Decision, Item, PlacementSlate
 from offers.request import Asked
 from offers.situation import Situation, situate
 from offers.tokens import OfferToken, OfferTokens
@@ -40,6 +40,10 @@ RESERVE_MS = 3.0
 CANDIDATES_PER_MS = 20
 """How many candidates a millisecond of deadline is good for: .05 ms each, on a slow core."""
 LOCATION_PURPOSE = "location"
+
+
+Minted = tuple[tuple[str, ...], ...]
+"""Tokens per placement, per item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Made:
     """A decision with what its answer needs besides."""
 
     decision: Decision
-    tokens: tuple[tuple[str, ...], ...]
+    tokens: Minted
     withdrawn: tuple[str, ...] = ()
     ruled_out: dict[str, Any] | None = None
 
@@ -85,6 +89,7 @@ class Answerer:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self.store = tools.store
         self._underway: dict[tuple[CustomerId, str], asyncio.Task[Made]] = {}
 
     async def answer(self, asked: Asked, door: Doorway) -> bytes:
@@ -202,29 +207,30 @@ class Answerer:
         _measure(decision, door.origin)
         return _Fresh(inputs, decision, self._mint(decision, inputs), _explained(asked, inputs, catalog, decision))
 
-    def _mint(self, decision: Decision, inputs: DecisionInputs) -> tuple[tuple[str, ...], ...]:
-        device = inputs.request.context.get("context.device_class", ("",))[0]
+    def _mint(self, decision: Decision, inputs: DecisionInputs) -> Minted:
+        device = str(inputs.request.context.get("context.device_class", ("",))[0])
         collections = {shown.offer.offer_id: shown.offer.collection for shown in decision.shown}
-        return tuple(
-            tuple(
-                self._tools.tokens.mint(
-                    OfferToken(
-                        decision_id=decision.decision_id,
-                        placement=PlacementId(slate.placement),
-                        rank=item.rank,
-                        offer_id=OfferId(item.offer_id),
-                        campaign_id=CampaignId(item.campaign_id),
-                        collection=collections[OfferId(item.offer_id)],
-                        about=item.subject,
-                        customer_id=inputs.request.customer_id,
-                        device_class=str(device),
-                        expires=item.expires,
-                    )
-                )
-                for item in slate.items
+
+        def mint(slate: PlacementSlate, item: Item) -> str:
+            token = OfferToken(
+                decision_id=decision.decision_id,
+                placement=PlacementId(slate.placement),
+                rank=item.rank,
+                offer_id=OfferId(item.offer_id),
+                campaign_id=CampaignId(item.campaign_id),
+                collection=collections[OfferId(item.offer_id)],
+                about=item.subject,
+                customer_id=inputs.request.customer_id,
+                device_class=device,
+                expires=item.expires,
             )
-            for slate in decision.placements
-        )
+            try:
+                return self._tools.tokens.mint(token)
+            except OffingError as error:  # ids too long for a token: the item goes without, outcomes of it are lost
+                logger.error("an item goes out without a token: %s", error.code, extra={"code": error.code})
+                return ""
+
+        return tuple(tuple(mint(slate, item) for item in slate.items) for slate in decision.placements)
 
     async def _leave(self, asked: Asked, door: Doorway, work: "_Work", made: "_Fresh", key: str) -> None:
         """What stays behind: the record, the cache and request entries, and the fix with consent."""
@@ -264,7 +270,7 @@ class _Work:
         catalog, propensity = self.engine.catalog, self.engine.propensity
         return cache.Expected(self.stamp, catalog.revision, propensity.model, self.situation.whereabouts.at)
 
-    def entry(self, decision: Decision, tokens: tuple[tuple[str, ...], ...]) -> cache.CachedDecision:
+    def entry(self, decision: Decision, tokens: Minted) -> cache.CachedDecision:
         """What is kept of a fresh decision."""
         market = self.situation.market
         return cache.CachedDecision(
@@ -288,7 +294,7 @@ class _Fresh:
 
     inputs: DecisionInputs
     decision: Decision
-    tokens: tuple[tuple[str, ...], ...]
+    tokens: Minted
     ruled_out: dict[str, Any] | None
 
 

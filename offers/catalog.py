@@ -1,6 +1,7 @@
 """Campaigns compiled into one immutable Catalog: the layout, its index, and lazy candidates. Swapped whole."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
@@ -35,13 +36,12 @@ class Catalog:
     """One revision, immutable; every method is a pure function of its arguments (results are memoised)."""
 
     def __init__(self, revision: RevisionId, folder: CampaignFolder, attributes: AttributeSet, places: Places) -> None:
-        offers = [campaign.offer for campaign in folder.campaigns]
+        offers = [_with_limits(campaign.offer, folder.global_limits) for campaign in folder.campaigns]
         self.revision = revision
         self.attributes = attributes
         self.places = places
         self.placements: Mapping[PlacementId, Placement] = MappingProxyType(dict(folder.placements))
         self.seasons: tuple[Season, ...] = folder.seasons
-        self.global_limits: tuple[Limit, ...] = folder.global_limits
         self.layout: tuple[Offer, ...] = tuple(sorted(offers, key=lambda offer: (-prior_value(offer), offer.id)))
         """Descending prior value, then id: the order in which offers are looked at. Part of the revision."""
         self.by_id: Mapping[OfferId, Offer] = MappingProxyType({offer.id: offer for offer in self.layout})
@@ -196,6 +196,11 @@ def facts_of(inputs: DecisionInputs) -> FactDict:
 def consents(consent: Consent, purposes: Sequence[str], channels: Sequence[str]) -> bool:
     """Whether everything the offer needs was granted."""
     return set(consent.purposes) <= set(purposes) and set(consent.channels) <= set(channels)
+
+
+def _with_limits(offer: Offer, limits: tuple[Limit, ...]) -> Offer:
+    """The offer under the caps of policies.yaml too; fallbacks ignore caps by definition."""
+    return offer if offer.fallback or not limits else replace(offer, limits=(*offer.limits, *limits))
 
 
 def _written(representation: Representation) -> tuple[tuple[str, ...], str | None]:

@@ -16,6 +16,7 @@ from offers.api.events import arrival, rules
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.caller import may_act_for, require
+from offers.catalog import Catalog
 from offers.events_door import accept_inline, said_by_request
 from offers.request import Asked, DecisionRequest, Options, WantedPlacement, parse, read
 from streams.errors import InvalidInput
@@ -86,7 +87,9 @@ async def _answer(session: Session, wire: DecisionRequest, started: float) -> by
             raise InvalidInput("NOW_NEEDS_DRY_RUN", "options.now moves the clock of a dry run only; add dry_run: true")
         now = parse_instant(wire.options.now)
     runtime = session.runtime
-    asked = parse(wire, customer_id, runtime.engine().catalog.attributes, now)
+    catalog = runtime.engine().catalog
+    _known(wire, catalog)
+    asked = parse(wire, customer_id, catalog.attributes, now)
     door = await _doorway(session, asked, customer_id, started)
     if wire.options.now is not None:
         door = replace(door, now=now)
@@ -104,6 +107,14 @@ async def _doorway(session: Session, asked: Asked, customer_id: CustomerId, star
     kept = weighed(batch, session.now) if asked.wire.options.dry_run else await session.runtime.acceptance.keep(batch)
     own = tuple(pending for pending in kept.pending if pending[2].subject == customer_id)
     return replace(door, events=own, event_results=kept.batch.results, degraded=kept.degraded)
+
+
+def _known(wire: DecisionRequest, catalog: Catalog) -> None:
+    """Old apps live on: an unknown placement among known ones comes back empty; only unknown ones are a mistake."""
+    if not any(wanted.placement in catalog.placements for wanted in wire.placements):
+        asked = ", ".join(wanted.placement[:60] for wanted in wire.placements)
+        known = ", ".join(sorted(catalog.placements))
+        raise InvalidInput("UNKNOWN_PLACEMENT", f"none of the placements asked for is known: {asked}; known: {known}")
 
 
 def _customer(session: Session, wire: DecisionRequest) -> CustomerId:
