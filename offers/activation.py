@@ -10,8 +10,8 @@ from offers import revisions
 from offers.catalog import Catalog
 from offers.engine import Engine
 from offers.ledger import Ledger
-from scoring import propensity
 from scoring.features import Propensity
+from scoring.propensity import load, prior
 from streams import telemetry
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput, OffingError
@@ -127,13 +127,13 @@ class Activation:
             return Engine(catalog, running.propensity)
         self._model = model
         if model == PRIOR:
-            return Engine(catalog, propensity.prior(catalog.attributes))
+            return Engine(catalog, prior(catalog.attributes))
         try:
             return Engine(catalog, load_model(model, self._sources.artifacts, catalog.attributes))
         except (OffingError, OSError) as error:
             telemetry.RELOADS.labels("model", "refused").inc()
             logger.error("model %s cannot serve, the prior does: %s", model, error)
-            return Engine(catalog, propensity.prior(catalog.attributes), (MODEL_UNAVAILABLE,))
+            return Engine(catalog, prior(catalog.attributes), (MODEL_UNAVAILABLE,))
 
     def _swap(self, engine: Engine) -> None:
         self._engine = engine
@@ -144,7 +144,7 @@ class Activation:
 
 def load_model(model: str, artifacts: Path, attributes: AttributeSet) -> Propensity:
     """A model by its id from the artifacts. Raises InvalidInput MODEL_INVALID."""
-    return propensity.load(artifacts / "models" / Path(model).name)
+    return load(artifacts / "models" / Path(model).name, attributes)
 
 
 def stamp_of(folder: Path) -> Stamp:

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from scoring.train import train_from_lake, train_from_log
 
-from offers import doctor, runtime, serving
+from offers import doctor, learning, runtime, serving
 from offers.api.replays import told
 from offers.folder import load_folder
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
+from scoring.evaluate import page
 from streams.embedded_valkey import running
 from streams.errors import InvalidInput, NotFound, OffingError
 from streams.findings import has_errors
@@ -232,28 +232,20 @@ def train(
 ) -> None:
     """Train a calibrated model from what was logged, and make it active on every worker."""
     found = settings()
-    at = parse_instant(now) if now else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=errors, transient=as_json) as progress:
         task = progress.add_task("training", total=1.0)
 
-        def show(done: float, what: str) -> None:
-            progress.update(task, completed=done, description=what)
+        def show(stage: str, done: float) -> None:
+            progress.update(task, completed=done, description=stage)
 
-        models = found.artifacts / "models"
-        made = (
-            train_from_log(log, models, now=at, seed=seed, progress=show)
-            if log
-            else train_from_lake(Lake(found.lake), models, now=at, seed=seed, progress=show)
-        )
+        folder = learning.train(found, log, parse_instant(now) if now else None, seed, show)
     if activate:
-        with closing(runtime.ledger(found)) as book:
-            book.publish("model", made.model, "offing train", runtime.wall_clock())
-            book.activate("model", made.model, "offing train", runtime.wall_clock())
+        learning.activate(found, folder, "offing train")
     if as_json:
-        say(made)
+        say(learning.told(folder, active=activate))
     else:
-        console.print(made.text())
+        sys.stdout.write((folder / "card.md").read_text())
 
 
 @app.command()
@@ -261,9 +253,15 @@ def train(
 def evaluate(
     model: Annotated[Path | None, typer.Option(help="A model folder; default: the active one.")] = None,
     log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
+    now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
     as_json: Json = False,
 ) -> None:
-    """How good a model is on what was logged: discrimination, calibration, for new and for returning customers."""
+    """How good a model is on what was logged: discrimination, calibration, offer by offer."""
+    found = learning.evaluate(settings(), model, log, parse_instant(now) if now else None)
+    if as_json:
+        say(found)
+    else:
+        sys.stdout.write(page(found) + "\n")
 
 
 def main() -> None:

@@ -1,0 +1,84 @@
+"""Training and judging models from what this deployment logged: what `offing train` and `offing evaluate` do."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from offers import runtime
+from scoring.card import Card
+from scoring.cross_validation import Progress
+from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model
+from scoring.fit import Run
+from scoring.jsonl import JsonLog
+from scoring.model_folder import CARD
+from scoring.train import train_from_examples, train_from_lake
+from streams.attributes import AttributeSet
+from streams.errors import InvalidInput
+from streams.ids import Millis
+from streams.lake import Lake
+from streams.settings import Settings
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """A finished training."""
+
+    model: str
+    folder: str
+    active: bool
+    card: Card
+
+
+def train(settings: Settings, log: Path | None, now: Millis | None, seed: int, progress: Progress) -> Path:
+    """The new model's folder. Raises InvalidInput DATASET_TOO_SMALL, LOG_LINE, LOG_UNREADABLE."""
+    models = settings.artifacts / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    run = Run(seed=seed, threads=settings.model_threads)
+    declared = attributes(settings)
+    if log is None:
+        return train_from_lake(Lake(settings.lake), models, declared, run, now=now, progress=progress)
+    lines = JsonLog(log, declared)
+    return train_from_examples(lines.examples(), models, lines.attributes(), run, progress=progress)
+
+
+def attributes(settings: Settings) -> AttributeSet:
+    """The active revision's attributes."""
+    with closing(runtime.ledger(settings)) as book:
+        return runtime.activation(settings, book).load().catalog.attributes
+
+
+def activate(settings: Settings, folder: Path, by: str) -> None:
+    """Make a model the active one; every worker swaps within a second."""
+    with closing(runtime.ledger(settings)) as book:
+        now = runtime.wall_clock()
+        book.publish("model", folder.name, by, now)
+        book.activate("model", folder.name, by, now)
+
+
+def told(folder: Path, *, active: bool) -> Trained:
+    """What a machine reads of a training."""
+    card = msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
+    return Trained(folder.name, str(folder), active, card)
+
+
+def evaluate(settings: Settings, model: Path | None, log: Path | None, now: Millis | None) -> Evaluation:
+    """A model, by default the active one, on the lake or on a log. Raises InvalidInput NO_MODEL, MODEL_INVALID."""
+    folder = model or _active_folder(settings)
+    if log is None:
+        return evaluate_lake(folder, Lake(settings.lake), now=now)
+    return evaluate_model(folder, JsonLog(log, attributes(settings)).examples())
+
+
+def cross_validated(folder: Path) -> dict[str, Any]:
+    """The metrics on rows its trees had not seen, for new and for returning customers, from the model's card."""
+    metrics: dict[str, Any] = msgspec.json.decode((folder / CARD).read_bytes())["metrics"]
+    return metrics
+
+
+def _active_folder(settings: Settings) -> Path:
+    with closing(runtime.ledger(settings)) as book:
+        active = book.active("model")
+    if active is None:
+        raise InvalidInput("NO_MODEL", "no model is active; `offing train` makes one, or name a folder with --model")
+    return settings.artifacts / "models" / active.id
