@@ -170,7 +170,7 @@ def test_a_dry_run_leaves_nothing_behind(tmp_path: Path, valkey_url: str) -> Non
         async with service(tmp_path, valkey_url) as live:
             await live.gold_passenger()
             gold = live.event("customer.profile", "c-9", {"attributes": {"newsletter": True}})
-            asked = {"options": {"dry_run": True}, "events": [gold], "request_id": "r-1"}
+            asked: dict[str, Any] = {"options": {"dry_run": True}, "events": [gold], "request_id": "r-1"}
             answer = await live.ask("c-9", **asked, **HERE)
             assert answer.status_code == 200
             assert len(await records(live)) == 0
