@@ -33,7 +33,6 @@ NEWS_HOURS = 3
 """The market speaks every three hours."""
 ANSWERS_AFTER_MS = 4 * MINUTE_MS
 """So long after the app was opened, what was shown has been seen, opened or dismissed."""
-DEEDS_AFTER_MS = 8 * MINUTE_MS
 LAST_TICK_MS = 10 * MINUTE_MS
 """The last hour of the world begins so long before its end at the latest."""
 WHOLE_NEWS_HOUR = 3
@@ -162,20 +161,18 @@ class World:
         return self.teller.hello(person, self.span.start)
 
     async def _hour(self, doors: Doors, tick: int, number: int) -> None:
+        news: list[Told] = []
         if number % NEWS_HOURS == 0:
             whole = local(tick, "Europe/Rome").hour // NEWS_HOURS == WHOLE_NEWS_HOUR // NEWS_HOURS
-            await doors.send_events(list(self.market.news(tick, whole=whole)), tick)
-        deeds = self._deeds.pop(tick, [])
-        await doors.send_events([told for deed in deeds for told in deed(tick)], tick)
+            news += self.market.news(tick, whole=whole)
+        news += (told for deed in self._deeds.pop(tick, []) for told in deed(tick))
+        await doors.send_events(news, tick)
         sessions = _one_each(self._sessions.pop(tick, []))
         answered = await asyncio.gather(*(self._ask(doors, session, tick) for session in sessions))
+        at = tick + ANSWERS_AFTER_MS
         outcomes = [outcome for answer in answered for outcome in answer.outcomes]
-        await doors.send_outcomes(outcomes, tick + ANSWERS_AFTER_MS)
-        at = tick + DEEDS_AFTER_MS
-        deeds_done = [
-            told for answer in answered for item in answer.redeemed for told in self._redeem(answer, item, at)
-        ]
-        await doors.send_events(deeds_done, at)
+        paid = [told for answer in answered for item in answer.redeemed for told in self._redeem(answer, item, at)]
+        await asyncio.gather(doors.send_outcomes(outcomes, at), doors.send_events(paid, at))
 
     async def _ask(self, doors: Doors, session: Session, tick: int) -> _Answered:
         person = self.people[session.person]

@@ -20,8 +20,11 @@ AHEAD_DAYS = 7
 SOON_MS = 48 * HOUR_MS
 """From then on a sailing's fares and room are looked at every time, before that once a day."""
 REPEAT_MS = 24 * HOUR_MS
-REPEAT_SOON_MS = 3 * HOUR_MS
-"""Room that has not changed is told again after so long, so that nobody takes it for stale: sooner on the last day."""
+"""Room that has not changed is told again after so long, so that nobody takes it for stale."""
+URGENT = "inside"
+URGENT_MS = 16 * HOUR_MS
+REPEAT_URGENT_MS = 3 * HOUR_MS
+"""The cabins that are sold at the port are told again every time."""
 FARE_STEPS_MS = tuple(days * DAY_MS for days in (AHEAD_DAYS + 1, 5, 3, 1.5, 0.5))
 """So long before departure a fare moves, and never between."""
 OVERNIGHT_KM = 150.0
@@ -129,11 +132,12 @@ class SailingMarket:
                         yield sailing
 
     def _quotes(self, sailing: Sailing, now: int) -> Iterator[Told]:
-        repeat_ms = REPEAT_SOON_MS if sailing.departure - now <= DAY_MS else REPEAT_MS
         for product, minor in fares(self._seed, sailing, now).items():
             if self._is_news(sailing, f"fare {product}", minor, now, repeat_ms=AHEAD_DAYS * DAY_MS):
                 yield self._event("sailing.fare", sailing.id, now, {"product": product, "minor": minor})
+        urgent = sailing.departure - now <= URGENT_MS
         for kind, free in room(self._seed, sailing, now).items():
+            repeat_ms = REPEAT_URGENT_MS if urgent and kind == URGENT else REPEAT_MS
             if self._is_news(sailing, f"room {kind}", free, now, repeat_ms=repeat_ms):
                 yield self._event("sailing.capacity", sailing.id, now, {"kind": kind, "free": free})
 

@@ -36,6 +36,11 @@ OFFERS: Mapping[str, tuple[str, float, float]] = {
     "puppets-palermo": ("island", -2.4, 1200),
     "diving-gallura": ("island", -2.6, 5500),
     "gold-lounge": ("lounge", -2.2, 1500),
+    "breakfast-box": ("restaurant", -2.3, 850),
+    "olbia-from-livorno": ("fare", -2.9, 3600),
+    "porto-torres-from-genova": ("fare", -2.9, 4400),
+    "olbia-from-civitavecchia": ("fare", -2.9, 3100),
+    "palermo-from-napoli": ("fare", -2.9, 3700),
 }
 """Offer -> (the taste it meets, logit of taking it up for the average person, the price in cents that seems fair)."""
 UNKNOWN = ("fare", -4.3, 0.0)
