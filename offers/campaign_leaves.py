@@ -77,7 +77,7 @@ def read_tests(asked: Asked, node: Node) -> list[Leaf]:
 
 def _mapped(asked: Asked, node: MapNode) -> list[Leaf]:
     draft, attribute = asked.draft, asked.attribute
-    allowed = _allowed(attribute)
+    allowed = askable(attribute)
     known = (*allowed, *MODIFIERS, attribute.by) if asked.keyless and attribute.by else (*allowed, *MODIFIERS)
     found: dict[str, Node] = {}
     for key, (word, value) in node.entries.items():
@@ -98,7 +98,8 @@ def _mapped(asked: Asked, node: MapNode) -> list[Leaf]:
     return _conditions(asked, found, node)
 
 
-def _allowed(attribute: Attribute) -> tuple[str, ...]:
+def askable(attribute: Attribute) -> tuple[str, ...]:
+    """What an attribute can be asked."""
     tests = TESTS[attribute.kind]
     return _PLAIN if attribute.kind is Kind.ENUM and not attribute.ordered else tests
 

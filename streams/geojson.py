@@ -85,7 +85,7 @@ def _features(file: Path, form: type[Collection[Row, Shape]]) -> list[Feature[Ro
         return []
     try:
         return msgspec.json.decode(file.read_bytes(), type=form).features
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise invalid("PLACE_FILE_INVALID", file.name, f"{error}; write GeoJSON as RFC 7946 has it") from error
     except OSError as error:
         raise invalid("PLACE_FILE_INVALID", file.name, f"cannot be read: {error.strerror}") from error

@@ -1,0 +1,226 @@
+"""A JSON Schema (2020-12) of the campaign language for one deployment, from which editors complete and underline.
+
+It knows the keys, the attributes with their levels and the forms of quantities; what names refer to, which subject has
+which facts, and consent are the checker's (offers.folder). Whatever the checker accepts, the schema accepts.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from offers.campaign import KEYS, LANGUAGE, LATER, LAYERS, REQUIRED
+from offers.campaign_draft import ALIAS
+from offers.campaign_leaves import ALL_TESTS, askable
+from offers.campaign_limits import AFTER, COUNTED, OF, PER
+from offers.campaign_location import KEYS as LOCATION_KEYS
+from offers.campaign_offer import GOALS, ID, SAILINGS
+from offers.campaign_schedule import DAYS
+from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
+from streams.attributes import SCOPES, Attribute, AttributeSet, Kind
+from streams.units import DISTANCES, DURATIONS
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string", "minLength": 1}
+SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+"""A text that YAML editors may take for something else: no, 2026, 1.0."""
+FLAG: Schema = {"type": "boolean"}
+DURATION: Schema = {"type": "string", "pattern": rf"^[0-9.]+ ?({'|'.join(DURATIONS)})$", "examples": ["15 min", "48 h"]}
+DISTANCE: Schema = {"type": "string", "pattern": rf"^[0-9.]+ ?({'|'.join(DISTANCES)})$", "examples": ["30 km"]}
+MONEY: Schema = {"type": "string", "pattern": "^[0-9.]+ ?[A-Z]{3}$", "examples": ["12.50 EUR"]}
+SHARE: Schema = {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["6 %"]}
+IDENTIFIER: Schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
+CONDITION: Schema = {"$ref": "#/$defs/condition"}
+MODIFIERS: Mapping[str, Schema] = {
+    "on_missing": {"enum": ["fail", "pass"], "description": "What holds if the value is missing or too old."},
+    "fresh_within": DURATION,
+    "because": TEXT,
+}
+_VALUES: Mapping[Kind, Schema] = {
+    Kind.INTEGER: {"type": "integer"},
+    Kind.NUMBER: {"type": "number"},
+    Kind.BOOLEAN: FLAG,
+    Kind.STRING: SCALAR,
+    Kind.DURATION: DURATION,
+    Kind.DISTANCE: DISTANCE,
+    Kind.MONEY: MONEY,
+    Kind.DATETIME: TEXT,
+}
+
+
+def schema(attributes: AttributeSet) -> Schema:
+    """The schema of one campaign file where these attributes are declared."""
+    properties = {
+        **{key: {"description": "Has no effect in this version."} for key in LATER},
+        "campaign": IDENTIFIER,
+        "owner": TEXT,
+        "language": {"const": LANGUAGE},
+        "description": TEXT,
+        "schedule": _schedule(),
+        "languages": _object({"write": _one_or_more(TEXT), "others": {"examples": [NOTHING], **TEXT}, "because": TEXT}),
+        **dict.fromkeys(LAYERS, CONDITION),
+        "offer": _offer(attributes),
+        "price": _price(attributes),
+        "limits": _list(_limit()),
+        "suppress": _one_or_more(_object({"after": {"enum": AFTER}, "for": DURATION, "until": TEXT}, ("after",))),
+        "consent": _object({"purposes": _one_or_more(TEXT), "channels": _one_or_more(TEXT)}),
+        "placements": _one_or_more(TEXT),
+        "representation": _object({"image": TEXT, "link": TEXT, "web": TEXT}, ("image", "link", "web")),
+        "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Offing campaign",
+        **_object({key: properties[key] for key in KEYS}, REQUIRED),
+        "$defs": {"condition": _condition(attributes), "location": _location()},
+    }
+
+
+def _object(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items, "minItems": 1}
+
+
+def _one_or_more(items: Schema) -> Schema:
+    return {"anyOf": [items, _list(items)]}
+
+
+def _schedule() -> Schema:
+    return _object(
+        {
+            "from": {"examples": ["2026-11-21 15:00"], **TEXT},
+            "until": {"examples": ["2026-11-22 09:00", "90 min before sailing.departure"], **TEXT},
+            "zone": {"examples": ["Europe/Rome"], **TEXT},
+            "days": _one_or_more({"enum": DAYS}),
+            "hours": {"examples": ["17:00-22:00"], **TEXT},
+            "season": _one_or_more(TEXT),
+        }
+    )
+
+
+def _offer(attributes: AttributeSet) -> Schema:
+    mean = _object({"mean": SHARE, "evidence": {"type": "number", "minimum": 1}}, ("mean",))
+    about = [
+        {"const": "booking"},
+        _object({"sailing": {"enum": SAILINGS}, "line": TEXT, "within": DURATION}, ("sailing",)),
+        _object({"venue": {"examples": ["here", "on_board"], **TEXT}}, ("venue",)),
+    ]
+    own = {
+        attribute.name: _one_or_more(_value(attribute)) if attribute.kind is Kind.SET else _value(attribute)
+        for attribute in attributes.by_name.values()
+        if attribute.scope == "offer"
+    }
+    return _object(
+        {
+            "id": IDENTIFIER,
+            "about": {"anyOf": about},
+            "collection": IDENTIFIER,
+            "starting_propensity": {"anyOf": [SHARE, mean]},
+            "value": {"anyOf": [MONEY, _object({"amount": MONEY, "margin": SHARE})]},
+            "lever": {"type": "number", "minimum": 0.01, "maximum": 100},
+            "ttl": DURATION,
+            "goal": _object({"event": {"enum": GOALS}, "within": DURATION}),
+            "attributes": _object(own),
+            "fallback": FLAG,
+        },
+        ("id",),
+    )
+
+
+def _price(attributes: AttributeSet) -> Schema:
+    names = [
+        name
+        for attribute in attributes.by_name.values()
+        if attribute.kind is Kind.MONEY and attribute.scope != "offer"
+        for name in _facts(attribute)
+    ]
+    return _object(
+        {
+            "from": {"enum": names} if names else TEXT,
+            "amount": MONEY,
+            "discount": SHARE,
+            "at_least": MONEY,
+            "round_to": MONEY,
+            "margin": SHARE,
+            "fresh_within": DURATION,
+            "prior": TEXT,
+        }
+    )
+
+
+def _limit() -> Schema:
+    return _object(
+        {
+            "count": {"enum": list(COUNTED)},
+            "per": {"enum": PER},
+            "of": {"enum": OF},
+            "at_most": {"type": "integer", "minimum": 1},
+            "window": {"examples": ["rolling 24 h", "calendar day in Europe/Rome", "lifetime"], **TEXT},
+            "strict": FLAG,
+        },
+        ("count", "at_most"),
+    )
+
+
+def _words() -> Schema:
+    return _object({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS}, TEXT_KEYS)
+
+
+def _location() -> Schema:
+    known = {
+        "within": {"examples": ["30 km of port:ITLIV"], **TEXT},
+        "inside": _one_or_more({"examples": ["fence:elba"], **TEXT}),
+        "min_confidence": {"enum": [1, 2, 3]},
+        **MODIFIERS,
+    }
+    return _object({key: known[key] for key in LOCATION_KEYS})
+
+
+def _condition(attributes: AttributeSet) -> Schema:
+    """A mapping of groups, `location` and attributes, or a list of such."""
+    names: dict[str, Schema] = {"location": {"$ref": "#/$defs/location"}}
+    scopes: dict[str, dict[str, Schema]] = {scope: {} for scope in SCOPES if scope != "offer"}
+    for attribute in attributes.by_name.values():
+        if attribute.scope == "offer":
+            continue
+        for name in {attribute.qualified, *_facts(attribute)}:
+            asked = _asked(attribute, keyed=name == attribute.qualified and bool(attribute.keys))
+            names[name] = asked
+            scopes[attribute.scope][name.partition(".")[2]] = asked
+    for short, asked in scopes["sailing"].items():
+        names[f"{ALIAS}{short}"] = asked
+        scopes["booking"][f"sailing.{short}"] = asked
+    scopes["booking"]["sailing"] = _object(scopes["sailing"])
+    groups = dict.fromkeys(("all", "any", "none"), _list(CONDITION))
+    subjects = {scope: _object(facts) for scope, facts in scopes.items()}
+    known = _object({**groups, **names, **subjects, "booking.sailing": _object(scopes["sailing"])})
+    return {"anyOf": [known, _list(CONDITION)]}
+
+
+def _facts(attribute: Attribute) -> tuple[str, ...]:
+    """The names of its facts: one, or one for each key."""
+    keyed = tuple(f"{attribute.qualified}.{key}" for key in attribute.keys)
+    return keyed or (attribute.qualified,)
+
+
+def _asked(attribute: Attribute, keyed: bool) -> Schema:
+    """What a condition may say of an attribute."""
+    value = _value(attribute)
+    forms: Mapping[str, Schema] = {"exists": FLAG, **dict.fromkeys(("in", "not_in"), _list(value))}
+    members = dict.fromkeys(("has_any", "has_all", "has_none"), _list(value))
+    tests = {test: {**forms, **members}.get(test, value) for test in ALL_TESTS if test in askable(attribute)}
+    if keyed and attribute.by is not None:
+        return _object({attribute.by: {"enum": attribute.keys}, **tests, **MODIFIERS}, (attribute.by,))
+    asked = _object({**tests, **MODIFIERS})
+    return {"anyOf": [value, asked]} if "is" in tests else asked
+
+
+def _value(attribute: Attribute) -> Schema:
+    return {"enum": attribute.levels} if attribute.levels else _VALUES.get(attribute.kind, SCALAR)
