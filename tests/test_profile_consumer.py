@@ -301,14 +301,15 @@ def test_a_consumer_that_lost_its_partition_unawares_overwrites_nothing(
     assert REGISTRY.get_sample_value("offing_fold_conflicts_total") == conflicts + 1
 
 
+@pytest.mark.parametrize("customer", ["anna", "newcomer"])
 def test_a_store_emptied_between_fold_and_save_is_noticed(
-    log: SqliteLog, store: ProfileStore, client: Client, keys: Keys
+    log: SqliteLog, store: ProfileStore, client: Client, keys: Keys, customer: str
 ) -> None:
-    append(log, tier("silver", customer="ben"), exposed("e-0"))
+    append(log, tier("silver", customer="ben"), tier("silver", customer="anna"))
     consume(log, store)
-    append(log, exposed("e-1"))
+    append(log, tier("gold", NOW + 1, "e-2", customer))
     consume(log, Interrupted(client, keys, lambda: empty(client, keys)))
-    assert profile(store, ANNA).facts.counters == {SEEN: {bucket_of(NOW): 2}}
+    assert profile(store, CustomerId(customer)).facts.cells[1].value == "gold"
     assert profile(store, BEN).facts.cells[1].value == "silver", "not in the batch, yet built again"
 
 
