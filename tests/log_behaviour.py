@@ -231,6 +231,17 @@ class LogBehaviour:
 
     # time
 
+    def test_positions_are_where_the_next_poll_reads_on(self, make_log: LogMaker) -> None:
+        log = make_log()
+        fill(log, ["a", "b"], topic=MARKET)
+        member = log.subscribe("g", [MARKET])
+        assert member.positions() == {(MARKET.name, 0): 0}
+        records = drain(member, 2)
+        assert member.positions() == {(MARKET.name, 0): 2}
+        member.commit({(MARKET.name, 0): records[0].position.offset + 1})
+        member.close()
+        assert log.subscribe("g", [MARKET]).positions() == {(MARKET.name, 0): 1}
+
     def test_rewind_reads_again_from_an_instant_of_the_append_clock(self, make_log: LogMaker) -> None:
         clock = Clock()
         log = make_log(clock=clock)
