@@ -17,7 +17,7 @@ from streams.errors import DeadLetterLimit, LogRestarted, Retry
 from streams.events import Attributes, Booking, Consent, Event, Location, Outcome, Social, parse
 from streams.ids import CustomerId
 from streams.instant import DAY_MS
-from streams.log import CUSTOMERS, DEADLETTERS, EventLog
+from streams.log import CUSTOMERS, DEADLETTERS, EventLog, partition_of
 from streams.profile import CounterKey, Profile, bucket_of
 from streams.profile_consumer import GROUP, ProfileConsumer, rebuild
 from streams.profile_form import decode
@@ -301,15 +301,19 @@ def test_a_consumer_that_lost_its_partition_unawares_overwrites_nothing(
     assert REGISTRY.get_sample_value("offing_fold_conflicts_total") == conflicts + 1
 
 
-@pytest.mark.parametrize("customer", ["anna", "newcomer"])
+NEIGHBOUR = next(each for each in customers(100) if partition_of(each, CUSTOMERS) == partition_of(BEN, CUSTOMERS))
+"""Shares a partition with ben, so that only the store's own progress can tell that ben is missing."""
+
+
+@pytest.mark.parametrize("customer", [ANNA, NEIGHBOUR])
 def test_a_store_emptied_between_fold_and_save_is_noticed(
-    log: SqliteLog, store: ProfileStore, client: Client, keys: Keys, customer: str
+    log: SqliteLog, store: ProfileStore, client: Client, keys: Keys, customer: CustomerId
 ) -> None:
     append(log, tier("silver", customer="ben"), tier("silver", customer="anna"))
     consume(log, store)
     append(log, tier("gold", NOW + 1, "e-2", customer))
     consume(log, Interrupted(client, keys, lambda: empty(client, keys)))
-    assert profile(store, CustomerId(customer)).facts.cells[1].value == "gold"
+    assert profile(store, customer).facts.cells[1].value == "gold"
     assert profile(store, BEN).facts.cells[1].value == "silver", "not in the batch, yet built again"
 
 
