@@ -21,7 +21,6 @@ COUNTED = {
     "click": "clicked",
     "dismissal": "dismissed",
     "redemption": "redeemed",
-    "decision": "decided",
 }
 """What a limit counts -> the event."""
 PER = ("customer", "booking", "campaign")
@@ -91,7 +90,7 @@ def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limi
         sheet.error(fields["per"], "NO_ABOUT", message, hint)
     if of == "collection" and collection == "":
         sheet.error(fields["of"], "KEY_MISSING", "the offer is in no collection.", "Add 'collection:' to the offer.")
-    if count is None or at_most is None:
+    if count is None or at_most is None or per == "campaign":
         return None
     found = _window(draft, fields.get("window"))
     return Limit(COUNTED[count], per, of, at_most, found, sheet.where(node))
@@ -104,15 +103,22 @@ def _chosen(draft: Draft, fields: Mapping[str, Node], key: str, known: Collectio
 def _check_enforced(draft: Draft, fields: Mapping[str, Node], count: str | None, per: str) -> None:
     """LIMIT_NOT_ENFORCED: counters lag by the consumer's delay, which money and redemptions must not (idea 11)."""
     strict = draft.sheet.boolean(fields["strict"], "strict") if "strict" in fields else True
-    if strict is False:
-        return
     hint = "Add 'strict: false' if a limit that may be passed by a few will do."
     if per == "campaign":
-        message = "a limit per campaign is not enforced strictly in this version."
-        draft.sheet.error(fields["per"], "LIMIT_NOT_ENFORCED", message, hint)
-    elif count == "redemption":
+        _check_per_campaign(draft, fields["per"], strict is False)
+    elif count == "redemption" and strict is not False:
         message = "a limit of redemptions is not enforced strictly in this version."
         draft.sheet.error(fields["count"], "LIMIT_NOT_ENFORCED", message, hint)
+
+
+def _check_per_campaign(draft: Draft, node: Node, kept: bool) -> None:
+    """What all customers together do is not counted yet: such a limit is refused, or kept without effect."""
+    if kept:
+        message = "a limit per campaign has no effect in this version: nothing is counted across customers."
+        draft.sheet.warn(node, "NO_EFFECT_YET", message, "Remove it, or keep it for a later one.")
+    else:
+        message = "a limit per campaign is not enforced in this version."
+        draft.sheet.error(node, "LIMIT_NOT_ENFORCED", message, "Add 'strict: false' to keep it without effect.")
 
 
 def _window(draft: Draft, node: Node | None) -> Window:

@@ -203,10 +203,18 @@ def test_a_price_of_an_amount_takes_its_currency_with_it(folder: Path, deploymen
 
 
 def test_limits_that_need_not_be_strict_are_kept(folder: Path, deployment: LoadedFolder) -> None:
-    limits = "limits: [{count: redemption, per: campaign, at_most: 300, strict: false}]\n"
+    limits = "limits: [{count: redemption, at_most: 3, strict: false}]\n"
     assert offer_of(folder, deployment, limits + MINIMAL).limits == (
-        Limit("redeemed", "campaign", "offer", 300, Window(), "spa.yaml:1:10"),
+        Limit("redeemed", "customer", "offer", 3, Window(), "spa.yaml:1:10"),
     )
+
+
+def test_a_limit_across_customers_is_kept_without_effect_and_said_to_be(folder: Path, deployment: LoadedFolder) -> None:
+    limits = "limits: [{count: exposure, per: campaign, at_most: 300, strict: false}]\n"
+    campaign, findings = check(folder, deployment, limits + MINIMAL)
+    assert campaign is not None
+    assert campaign.offer.limits == (), "nothing may count it as if it were per customer"
+    assert [finding.code for finding in findings] == ["NO_EFFECT_YET"]
 
 
 def test_the_file_a_campaign_manager_hopes_to_write_is_read(folder: Path, deployment: LoadedFolder) -> None:
@@ -217,6 +225,8 @@ def test_the_file_a_campaign_manager_hopes_to_write_is_read(folder: Path, deploy
         "Remove it, or keep it for a later one.",
         "spa.yaml:25:7: NO_EFFECT_YET warning: uses has no effect in this version: nothing is counted. "
         "Remove it, or keep it for a later one.",
+        "spa.yaml:27:30: NO_EFFECT_YET warning: a limit per campaign has no effect in this version: nothing is counted "
+        "across customers. Remove it, or keep it for a later one.",
         "spa.yaml:32:10: NO_EFFECT_YET warning: on_stop has no effect in this version: what is shown holds until it "
         "expires. Remove it, or keep it for a later one.",
     ]
