@@ -1,0 +1,72 @@
+"""Cold start: a new offer starts at its declared propensity and moves to the model as evidence comes.
+
+The model's weight for an offer with n exposures is n / (n + trust x declared evidence). `trust` is empirical Bayes
+over the offers that have a history: where declarations proved right they keep their declared evidence, where they
+proved wrong by more than they claimed, the model takes over sooner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.ids import OfferId
+from streams.record import OfferFacts
+
+Numbers = NDArray[np.float64]
+FORMAT = 1
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the log knows of each offer. Part of a model folder's format."""
+
+    v: int
+    trust: float
+    exposures: dict[OfferId, int]
+
+    def of(self, offer_id: OfferId) -> int:
+        """Labelled exposures the model was trained on."""
+        return self.exposures.get(offer_id, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """n offers as declared: arrays (n,)."""
+
+    mean: Numbers
+    evidence: Numbers
+
+
+def starts(offers: Sequence[OfferFacts]) -> Starts:
+    """What the offers declare."""
+    mean = np.array([facts.starting_mean for facts in offers])
+    return Starts(mean, np.array([facts.starting_evidence for facts in offers]))
+
+
+def blend(modelled: Numbers, declared: Starts, exposures: Numbers, trust: float) -> Numbers:
+    """(n,) the model's probabilities, pulled towards the declared means where there is little evidence.
+
+    >>> blend(np.array([0.2, 0.2]), Starts(np.array([0.1, 0.1]), np.array([50.0, 50.0])), np.array([0.0, 150.0]), 1.0)
+    array([0.1  , 0.175])
+    """
+    doubt = np.where(exposures > 0, trust * declared.evidence, 1.0)
+    weight = exposures / (exposures + doubt)
+    return weight * modelled + (1 - weight) * declared.mean
+
+
+def trust_of(declared: Starts, exposures: Numbers, positives: Numbers) -> float:
+    """How far the declarations proved as exact as they claimed, 0 to 1; arrays per offer. 1 without any history.
+
+    A mean m with evidence e claims a variance of m (1 - m) / (e + 1); what came differs by that and by sampling.
+    """
+    seen = exposures > 0
+    if not seen.any():
+        return 1.0
+    count, mean = exposures[seen], declared.mean[seen]
+    rate = (positives[seen] + mean) / (count + 1)  # one row of the declared mean: no rate is certain
+    claimed = mean * (1 - mean) / (declared.evidence[seen] + 1)
+    missed = (rate - mean) ** 2 - rate * (1 - rate) / (count + 1)
+    surprise = float(np.average(missed, weights=count))
+    return 1.0 if surprise <= 0 else min(1.0, float(np.average(claimed, weights=count)) / surprise)

@@ -1,0 +1,111 @@
+"""Examples: logged decisions with what became of them. Only what was shown, seen, and has had its time counts."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from scoring.features import Scorable
+from streams.ids import Millis
+from streams.lake import Lake
+from streams.lake_rows import LoggedOutcome
+from streams.record import NOTHING, DecisionInputs, DecisionRecord, ShownItem, Subject
+
+LIVE = "live"
+MOST = 1_000_000
+"""Labelled items that training looks at, the newest first: about 1 GB of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One decision with those of its items whose outcome is known; the tuples are parallel."""
+
+    inputs: DecisionInputs
+    model: str
+    items: tuple[Scorable, ...] = ()
+    outcomes: tuple[int, ...] = ()
+    """1: the goal came within its window after exposure; 0: the window closed without it."""
+    scores: tuple[float | None, ...] = ()
+    propensities: tuple[float | None, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Why its other items are no examples: a code each."""
+
+
+Examples = Callable[[], Iterable[Example]]
+"""May be called again: a log is read twice, for its vocabulary and for its rows."""
+
+
+def from_lake(lake: Lake, now: Millis, most: int = MOST) -> Examples:
+    """Live decisions up to `now`, the newest days first, until there are `most` labelled items."""
+    return lambda: _from_lake(lake, now, most)
+
+
+def _from_lake(lake: Lake, now: Millis, most: int) -> Iterator[Example]:
+    found = 0
+    for part in reversed(lake.parts(until=now)):
+        if found >= most:
+            return
+        responses = _responses(lake.outcomes(part), now)
+        for record in lake.decisions(part):
+            if record.inputs.now <= now:
+                example = label(record, responses.get(record.inputs.decision_id, {}), now)
+                found += len(example.items)
+                yield example
+
+
+Item = tuple[str, str, str]
+"""(about, offer_id, placement)"""
+Responses = Mapping[Item, Sequence[tuple[str, Millis]]]
+"""What became of a decision's items: (event, instant)."""
+
+
+def _responses(outcomes: Iterable[LoggedOutcome], now: Millis) -> dict[str, dict[Item, list[tuple[str, Millis]]]]:
+    found: dict[str, dict[Item, list[tuple[str, Millis]]]] = {}
+    for each in outcomes:
+        if each.origin == LIVE and each.at <= now:
+            items = found.setdefault(each.decision_id, {})
+            items.setdefault((each.about, each.offer_id, each.placement), []).append((each.event, each.at))
+    return found
+
+
+def label(record: DecisionRecord, responses: Responses, now: Millis) -> Example:
+    """A record with the outcomes known at `now`."""
+    subjects = {subject.key: subject for bound in record.inputs.subjects.values() for subject in bound}
+    subjects[NOTHING.key] = NOTHING
+    kept: list[tuple[ShownItem, Subject, int]] = []
+    left_out: list[str] = []
+    for item in record.shown:
+        seen = responses.get((item.about, item.offer.offer_id, item.placement), ())
+        outcome = "not_live" if record.inputs.origin != LIVE else _outcome(item, seen, now)
+        subject = subjects.get(item.about)
+        if isinstance(outcome, str) or subject is None:
+            left_out.append(outcome if isinstance(outcome, str) else "no_subject")
+        else:
+            kept.append((item, subject, outcome))
+    return Example(
+        inputs=record.inputs,
+        model=record.model,
+        items=tuple((item.offer, subject) for item, subject, _ in kept),
+        outcomes=tuple(outcome for _, _, outcome in kept),
+        scores=tuple(item.score for item, _, _ in kept),
+        propensities=tuple(item.propensity for item, _, _ in kept),
+        left_out=tuple(left_out),
+    )
+
+
+def _outcome(item: ShownItem, seen: Sequence[tuple[str, Millis]], now: Millis) -> int | str:
+    """1 or 0, or why neither. A click may come a moment before the exposure, which takes a second of being visible."""
+    if item.propensity is None:
+        return "fallback"
+    exposed = min((at for event, at in seen if event == "exposed"), default=None)
+    if exposed is None:
+        return "not_exposed"
+    closes = exposed + item.offer.goal_within_ms
+    if closes > now:
+        return "window_open"
+    return int(any(event == item.offer.goal_event and at <= closes for event, at in seen))
+
+
+def scorables(record: DecisionRecord) -> tuple[Scorable, ...]:
+    """The shown items of a record as they were scored, for a replay of their rows. Fallbacks were not scored."""
+    subjects = {subject.key: subject for bound in record.inputs.subjects.values() for subject in bound}
+    scored = (item for item in record.shown if item.propensity is not None)
+    return tuple((item.offer, subjects.get(item.about, NOTHING)) for item in scored)

@@ -1,0 +1,116 @@
+"""Fit: rows and outcomes -> LightGBM trees. Deterministic: seed, rows and recipe decide every byte."""
+
+import math
+import re
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.dataset import Dataset
+from scoring.features import FeatureList, Part, Rows
+from scoring.history import COLUMNS, NOTHING
+from streams.bucket import bucket
+
+MONOTONE = {"offer.discount": 1}
+"""A deeper discount never lowers the propensity."""
+_RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How trees are grown. Chosen on 10,000 real coupon answers, on new and on returning customers alike: deep trees
+
+    that see half of the columns, and half of those again at every split, are the compromise between both.
+    """
+
+    rounds: tuple[int, ...] = (25, 50, 100, 150, 200)
+    """Numbers of trees to choose from on folds; the last bounds time, size and latency."""
+    leaves: int = 63
+    learning_rate: float = 0.05
+    columns: float = 0.5
+    least_rows: int = 5
+    l2: float = 3.0
+    bins: int = 63
+    """Of a column: 255 take twice the time and gain nothing."""
+    strangers: float = 0.4
+    """Share of rows that are learnt from as if the customer had no history: without them a model that has seen
+
+    returning customers only loses .02 AUC on new ones.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What decides a training besides its data."""
+
+    seed: int = 0
+    threads: int = 1
+    """Folds grown at once, a thread each: changes the time it takes, never the result. LightGBM's own threads are not
+
+    used: beside other work on the same cores they spend their time waiting for each other (186 s instead of 15 s).
+    """
+    recipe: Recipe = Recipe()
+
+
+def grow(dataset: Dataset, spots: NDArray[np.intp], rounds: int, run: Run) -> lightgbm.Booster:
+    """Trees from the rows at `spots`."""
+    booster = seedling(dataset, spots, run)
+    grow_to(booster, rounds)
+    return booster
+
+
+def grow_to(booster: lightgbm.Booster, rounds: int) -> None:
+    """Go on until it has so many trees, or none that helps can be added."""
+    while booster.current_iteration() < rounds:
+        if booster.update():
+            return
+
+
+def seedling(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> lightgbm.Booster:
+    """A booster without trees, which will be grown from the rows at `spots`."""
+    recipe = run.recipe
+    constraints = [MONOTONE.get(name, 0) for name in dataset.features.names]
+    parameters = {
+        "objective": "binary",
+        "num_leaves": recipe.leaves,
+        "learning_rate": recipe.learning_rate,
+        "feature_fraction": recipe.columns,
+        "feature_fraction_bynode": recipe.columns,
+        "min_data_in_leaf": recipe.least_rows,
+        "lambda_l2": recipe.l2,
+        "max_bin": recipe.bins,
+        "seed": run.seed,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+    if any(constraints):
+        parameters |= {"monotone_constraints": constraints, "monotone_constraints_method": "intermediate"}
+    rows = dataset.rows[spots]
+    strange = _strangers(spots, run)
+    rows[strange] = without_history(rows[strange], dataset.features)
+    table = lightgbm.Dataset(rows, dataset.outcome[spots], weight=dataset.weight[spots], params=parameters)
+    return lightgbm.Booster(parameters, table)
+
+
+def text_of(booster: lightgbm.Booster) -> str:
+    """The model without the parameters of its run: it is what it computes."""
+    return _RUN.sub("\n", booster.model_to_string())
+
+
+def without_history(rows: Rows, features: FeatureList) -> Rows:
+    """The same rows for a customer who has never been shown anything."""
+    changed = rows.copy()
+    blank = dict(zip(COLUMNS, NOTHING * (len(COLUMNS) // len(NOTHING)), strict=True))
+    for spot, column in enumerate(features.columns):
+        if column.part is Part.HISTORY:
+            changed[:, spot] = blank.get(column.name, math.nan)
+    return changed
+
+
+def _strangers(spots: NDArray[np.intp], run: Run) -> NDArray[np.bool_]:
+    places = [bucket(f"stranger:{run.seed}", str(spot)) for spot in spots.tolist()]
+    return np.array(places) < run.recipe.strangers

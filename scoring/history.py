@@ -1,0 +1,104 @@
+"""Response history: how often this customer saw, clicked and dismissed this offer, its collection, its campaign.
+
+Read from the masked profile's counters, as they stood when the decision was made: a row never sees its own answer.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from scoring.features import LEVELS, RESPONSES, WINDOWS, Rows, Scorable
+from streams.ids import Millis
+from streams.instant import DAY_MS, HOUR_MS
+from streams.profile import BUCKET_MS, CounterKey, MaskedProfile, bucket_of
+
+WIDTH = len(RESPONSES) * len(WINDOWS) + 1
+"""Columns per level: every response in every window, then hours since the last exposure."""
+COLUMNS = tuple(
+    name
+    for level in LEVELS
+    for name in (
+        *(f"history.{level}.{response}.{window}" for response in RESPONSES for window in WINDOWS),
+        f"history.{level}.exposed.since",
+    )
+)
+"""The columns of `history`, in order."""
+NOTHING: tuple[float, ...] = (0.0,) * (WIDTH - 1) + (math.nan,)
+_PLACES = {response: number * len(WINDOWS) for number, response in enumerate(RESPONSES)}
+
+About = tuple[str, str]
+"""(level, id of the offer, collection or campaign); ("any", "") for all."""
+Tallies = Mapping[About, Sequence[float]]
+_ALL: About = ("any", "")
+_NEVER = -1
+
+
+def tally(profile: MaskedProfile, now: Millis) -> Tallies:
+    """Responses up to `now`, by what they were about: lists of WIDTH numbers.
+
+    A window counts every 15-minute bucket it touches, as caps do.
+    """
+    sums: dict[About, list[int]] = {}
+    day, week, current = bucket_of(now - DAY_MS), bucket_of(now - 7 * DAY_MS), bucket_of(now)
+    for key, buckets in profile.counters.items():
+        if key[0] in _PLACES:
+            _add(sums, key, _within(buckets, (day, week, current)))
+    for key, number in profile.lifetime.items():
+        if key[0] in _PLACES:
+            _add(sums, key, (0, 0, number, _NEVER))
+    named = (about for about in sums if about[1] or about == _ALL)  # offers without a collection share none
+    return {about: [*sums[about][:-1], _age_h(sums[about][-1], current)] for about in named}
+
+
+Windowed = tuple[int, int, int, int]
+"""Responses in 24 h, in 7 d and ever, and the newest bucket."""
+
+
+def _within(buckets: Mapping[int, int], bounds: tuple[int, int, int]) -> Windowed:
+    day, week, current = bounds
+    in_day = in_week = ever = 0
+    newest = _NEVER
+    for bucket, number in buckets.items():
+        if bucket > current:
+            continue
+        ever += number
+        newest = max(newest, bucket)
+        if bucket >= week:
+            in_week += number
+            in_day += number if bucket >= day else 0
+    return in_day, in_week, ever, newest
+
+
+def _add(sums: dict[About, list[int]], key: CounterKey, windowed: Windowed) -> None:
+    response, offer_id, campaign_id, collection, *_ = key
+    place = _PLACES[response]
+    for about in (_ALL, ("offer", offer_id), ("collection", collection), ("campaign", campaign_id)):
+        held = sums.get(about)
+        if held is None:
+            held = sums[about] = [0] * (WIDTH - 1) + [_NEVER]
+        held[place] += windowed[0]
+        held[place + 1] += windowed[1]
+        held[place + 2] += windowed[2]
+        if place == 0 and windowed[3] > held[-1]:
+            held[-1] = windowed[3]
+
+
+def _age_h(bucket: int, current: int) -> float:
+    """As coarse as the buckets: anything finer would be noise that trees take for a name."""
+    return math.nan if bucket == _NEVER else (current - bucket) * BUCKET_MS / HOUR_MS
+
+
+def history(tallies: Tallies, items: Sequence[Scorable]) -> Rows:
+    """(n items, len(COLUMNS)): the customer's responses to each item."""
+    if not tallies:
+        return np.tile(NOTHING, (len(items), len(LEVELS)))
+    values = np.array([NOTHING, *tallies.values()])
+    spots = {about: spot for spot, about in enumerate(tallies, 1)}
+    abouts = (
+        [_ALL] * len(items),
+        [("offer", facts.offer_id) for facts, _ in items],
+        [("collection", facts.collection) for facts, _ in items],
+        [("campaign", facts.campaign_id) for facts, _ in items],
+    )
+    return np.hstack([values[[spots.get(about, 0) for about in level]] for level in abouts])

@@ -1,0 +1,123 @@
+"""Offer columns, computed once per offer and kept in one array: a decision's 100 offers are one indexed read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.encoding import Reader, read
+from scoring.features import Rows
+from streams.attributes import Value
+from streams.ids import Millis, OfferId
+from streams.instant import HOUR_MS
+from streams.record import FactDict, OfferFacts
+
+MOST = 65_536
+"""Offers held; with more the table starts again. At 20 offer columns about 12 MB."""
+NONE = -1
+"""A cross that names nothing."""
+Spots = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferColumns:
+    """What the table computes of an offer."""
+
+    readers: tuple[Reader, ...]
+    width: int
+    since: tuple[int, ...]
+    """Columns in hours from an instant: the table holds minus the instant, the decision's own hours are added."""
+    crosses: tuple[str, ...]
+    """Offer facts that name another fact."""
+    named: Mapping[str, int]
+    """Name of a fact -> its column in the whole row."""
+
+
+@dataclass(slots=True)
+class _Generation:
+    """Arrays of fixed size. A row is written before `spots` names it and never again: readers need no lock."""
+
+    rows: Rows
+    named: Spots
+    spots: dict[OfferId, tuple[OfferFacts, int]] = field(default_factory=dict)
+    filled: int = 0
+
+
+class OfferTable:
+    """A cache: what it returns depends on the offers alone, never on what it has seen. Thread-safe."""
+
+    def __init__(self, columns: OfferColumns) -> None:
+        self._columns = columns
+        self._writing = Lock()
+        self._generation = self._made(64)
+
+    def rows(self, offers: Sequence[OfferFacts], now: Millis) -> tuple[Rows, Spots]:
+        """(n, offer columns), and (n, crosses): the column of the whole row that each cross names, or NONE."""
+        generation = self._generation
+        spots = [_spot(generation, facts) for facts in offers]
+        if NONE in spots:
+            with self._writing:
+                generation, spots = self._learn(offers)
+        block = generation.rows[spots]
+        for column in self._columns.since:
+            block[:, column] += now / HOUR_MS
+        return block, generation.named[spots]
+
+    def _learn(self, offers: Sequence[OfferFacts]) -> tuple[_Generation, list[int]]:
+        """Called with the lock held."""
+        if self._generation.filled + len(offers) > len(self._generation.rows):
+            self._generation = self._next(len(offers))
+        generation = self._generation
+        return generation, [self._learnt(generation, facts) for facts in offers]
+
+    def _learnt(self, generation: _Generation, facts: OfferFacts) -> int:
+        spot = _spot(generation, facts)
+        if spot == NONE:
+            spot = generation.filled
+            known = _facts(facts)
+            generation.rows[spot] = read(known, self._columns.readers, self._columns.width, 0)
+            generation.named[spot] = [self._named(known, cross) for cross in self._columns.crosses]
+            generation.filled += 1
+            generation.spots[facts.offer_id] = (facts, spot)
+        return spot
+
+    def _named(self, known: FactDict, cross: str) -> int:
+        name: Value = known[cross][0] if cross in known else ""
+        return self._columns.named.get(name, NONE) if isinstance(name, str) else NONE
+
+    def _next(self, room: int) -> _Generation:
+        """Twice the room with everything known, or, past MOST, an empty one."""
+        held = self._generation
+        size = 2 * (held.filled + room)
+        if size > MOST:
+            return self._made(max(MOST, room))
+        larger = self._made(size)
+        larger.rows[: held.filled] = held.rows[: held.filled]
+        larger.named[: held.filled] = held.named[: held.filled]
+        larger.spots.update(held.spots)
+        larger.filled = held.filled
+        return larger
+
+    def _made(self, size: int) -> _Generation:
+        crosses = len(self._columns.crosses)
+        return _Generation(np.empty((size, self._columns.width)), np.empty((size, crosses), dtype=np.intp))
+
+
+def _spot(generation: _Generation, facts: OfferFacts) -> int:
+    held = generation.spots.get(facts.offer_id)
+    if held is None or (held[0] is not facts and held[0] != facts):
+        return NONE
+    return held[1]
+
+
+def _facts(offer: OfferFacts) -> FactDict:
+    """An offer's facts have no time of their own: they hold as long as the offer does."""
+    values: dict[str, Value] = {
+        **offer.attributes,
+        "offer.collection": offer.collection,
+        "offer.id": offer.offer_id,
+        "offer.starting_mean": offer.starting_mean,
+    }
+    return {name: (value, 0) for name, value in values.items()}

@@ -1,0 +1,124 @@
+"""Propensity: the declared prior, LightGBM's trees, or their compiled form, behind one function type."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import lightgbm
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.calibration import Calibration
+from scoring.cold_start import Evidence, Starts, blend, starts
+from scoring.compiled import Margins, load_compiled
+from scoring.features import FeatureList, Propensity, Rows, Scorable, Scores, check_protected, feature_list
+from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, SAMPLE, check, invalid
+from scoring.rows import Plan, plan, rows
+from streams.attributes import AttributeSet
+from streams.errors import InvalidInput
+from streams.ids import ModelId, OfferId
+from streams.record import DecisionInputs
+
+PRIOR = ModelId("prior")
+PARITY = 1e-9
+"""Most that compiled margins may differ from the booster's on the folder's sample."""
+Numbers = NDArray[np.float64]
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model folder in memory. Pure and thread-safe."""
+
+    id: ModelId
+    plan: Plan
+    margins: Margins
+    calibration: Calibration
+    evidence: Evidence
+    form: str
+    """`compiled` or `booster`."""
+
+    def probability(self, rows: Rows, offers: Sequence[OfferId], declared: Starts) -> Numbers:
+        """(n,) calibrated, and pulled towards the declared means where an offer has little evidence."""
+        modelled = self.calibration.apply(self.margins(rows))
+        exposures = np.array([self.evidence.of(offer_id) for offer_id in offers], dtype=np.float64)
+        return blend(modelled, declared, exposures, self.evidence.trust)
+
+
+def prior(attributes: AttributeSet) -> Propensity:
+    """Every offer at its declared starting propensity. Rows are made all the same, so that its log is like any."""
+    features = feature_list(attributes)
+    ready = plan(features)
+
+    def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
+        return Scores(np.array([facts.starting_mean for facts, _ in items]), rows(inputs, items, ready))
+
+    return Propensity(PRIOR, features.names, features.reads, score)
+
+
+def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
+    """A model folder as a propensity. Raises InvalidInput MODEL_INVALID, or MODEL_PROTECTED if it reads what
+
+    `attributes` declares protected; the caller goes on with the prior and says so (`degraded`).
+    """
+    model = open_model(folder)
+    if attributes is not None:
+        check_protected(model.plan.features, attributes)
+
+    def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
+        made = rows(inputs, items, model.plan)
+        if not items:
+            return Scores(np.empty(0), made)
+        offers = [facts for facts, _ in items]
+        return Scores(model.probability(made, [facts.offer_id for facts in offers], starts(offers)), made)
+
+    features = model.plan.features
+    return Propensity(model.id, features.names, features.reads, score, model.form)
+
+
+def open_model(folder: Path) -> Model:
+    """Read and check a model folder. The compiled object serves if it agrees with the booster on the sample, else the
+
+    booster does. Raises InvalidInput MODEL_INVALID.
+    """
+    manifest = check(folder)
+    features = _part(folder, FEATURES, FeatureList)
+    try:
+        ready = plan(features)
+        booster = lightgbm.Booster(model_str=(folder / MODEL).read_text())
+        sample = np.load(folder / SAMPLE)
+    except (InvalidInput, lightgbm.basic.LightGBMError, OSError, ValueError) as error:
+        raise invalid(folder, str(error)) from error
+    if booster.num_feature() != len(features.columns) or sample.shape[1:] != (len(features.columns) + 1,):
+        raise invalid(folder, f"{MODEL} has {booster.num_feature()} columns, {FEATURES} {len(features.columns)}")
+    compiled = load_compiled(folder, manifest.compiled)
+    agrees = compiled is not None and _agree(compiled, sample)
+    return Model(
+        id=manifest.model,
+        plan=ready,
+        margins=compiled if compiled is not None and agrees else _booster(booster),
+        calibration=_part(folder, CALIBRATION, Calibration),
+        evidence=_part(folder, EVIDENCE, Evidence),
+        form="compiled" if agrees else "booster",
+    )
+
+
+def _booster(booster: lightgbm.Booster) -> Margins:
+    def margins(rows: Rows) -> Numbers:
+        return np.asarray(booster.predict(rows, raw_score=True, num_threads=1))
+
+    return margins
+
+
+def _agree(margins: Margins, sample: Rows) -> bool:
+    """The sample is rows with the margin that the booster gave when it was trained in the last column."""
+    return bool(np.max(np.abs(margins(np.ascontiguousarray(sample[:, :-1])) - sample[:, -1])) <= PARITY)
+
+
+def _part(folder: Path, name: str, form: type[_Part]) -> _Part:
+    try:
+        return msgspec.json.decode((folder / name).read_bytes(), type=form)
+    except (OSError, msgspec.DecodeError) as error:
+        raise invalid(folder, f"{name} is not readable: {error}") from error

@@ -1,0 +1,115 @@
+"""rows(): decision inputs and candidates -> numbers. The one code for serving, training and replay; pure.
+
+Customer and context columns are computed once per decision, offer columns once per offer, subject columns once per
+subject, and broadcast.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.encoding import Reader, read, readers
+from scoring.features import FeatureList, Part, Rows, Scorable, Transform
+from scoring.history import COLUMNS, history, tally
+from scoring.offer_table import OfferColumns, OfferTable, Spots
+from streams.errors import InvalidInput
+from streams.record import DecisionInputs, FactDict
+from streams.whereabouts import LOCATED
+
+PROBABLY = 2
+"""Least confidence at which a customer counts as inside a fence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A feature list made ready. Thread-safe: its offer table is a cache that changes no result."""
+
+    features: FeatureList
+    spans: dict[Part, slice]
+    """Where each part stands in a row."""
+    common: tuple[Reader, ...]
+    subject: tuple[Reader, ...]
+    picks: NDArray[np.intp]
+    """Which of history.COLUMNS the list holds."""
+    offers: OfferTable
+
+
+def plan(features: FeatureList) -> Plan:
+    """Make a feature list ready. Raises InvalidInput FEATURES_INVALID on one that this version cannot read."""
+    parts = list(Part)
+    order = [parts.index(column.part) for column in features.columns]
+    unknown = {c.name for c in features.of_part(Part.HISTORY)} - set(COLUMNS)
+    if order != sorted(order) or len(set(features.names)) != len(features.names) or unknown:
+        found = f"unknown columns {', '.join(sorted(unknown))}" if unknown else "columns out of order or twice"
+        raise InvalidInput("FEATURES_INVALID", f"the feature list has {found}; train a new model with this version")
+    bounds = [sum(part < number for part in order) for number in range(len(parts) + 1)]
+    return Plan(
+        features=features,
+        spans={part: slice(begin, end) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)},
+        common=readers(features.of_part(Part.COMMON)),
+        subject=readers(features.of_part(Part.SUBJECT)),
+        picks=np.array([COLUMNS.index(c.name) for c in features.of_part(Part.HISTORY)], dtype=np.intp),
+        offers=OfferTable(_offer_columns(features)),
+    )
+
+
+def rows(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
+    """(n items, n features) in the order of the items and of the feature list, NaN for missing."""
+    spans = plan.spans
+    made: Rows = np.empty((len(items), len(plan.features.columns)))
+    if not items:
+        return made
+    offers, named = plan.offers.rows([facts for facts, _ in items], inputs.now)
+    common = spans[Part.COMMON]
+    made[:, common] = read(_common_facts(inputs), plan.common, common.stop - common.start, inputs.now)
+    made[:, spans[Part.OFFER]] = offers
+    made[:, spans[Part.SUBJECT]] = _subjects(inputs, items, plan)
+    made[:, spans[Part.HISTORY]] = history(tally(inputs.profile, inputs.now), items)[:, plan.picks]
+    made[:, spans[Part.OWN]] = _own(made, named)
+    return made
+
+
+def _common_facts(inputs: DecisionInputs) -> FactDict:
+    where = inputs.whereabouts
+    facts: FactDict = {**inputs.profile.facts, **inputs.request.context, "place.status": (where.status, inputs.now)}
+    if where.status in LOCATED:
+        inside = tuple(fence for fence, confidence in where.fences if confidence >= PROBABLY)
+        facts["place.fence"] = (inside, inputs.now)
+    return facts
+
+
+def _subjects(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
+    span = plan.spans[Part.SUBJECT]
+    spots: dict[int, int] = {}
+    blocks: list[list[float]] = []
+    for _, subject in items:
+        if id(subject) not in spots:
+            spots[id(subject)] = len(blocks)
+            blocks.append(read(subject.facts, plan.subject, span.stop - span.start, inputs.now))
+    return np.array(blocks)[[spots[id(subject)] for _, subject in items]]
+
+
+def _own(made: Rows, named: Spots) -> Rows:
+    values = np.take_along_axis(made, np.maximum(named, 0), axis=1)
+    values[named < 0] = math.nan
+    return values
+
+
+def _offer_columns(features: FeatureList) -> OfferColumns:
+    own = features.of_part(Part.OFFER)
+    named: dict[str, int] = {}
+    for spot, column in enumerate(features.columns):
+        if column.part in (Part.COMMON, Part.SUBJECT):
+            named.setdefault(column.source, spot)
+            named[column.name] = spot
+    return OfferColumns(
+        readers=readers(own),
+        width=len(own),
+        since=tuple(spot for spot, column in enumerate(own) if column.transform is Transform.SINCE),
+        crosses=tuple(column.source for column in features.of_part(Part.OWN)),
+        named=named,
+    )

@@ -1,0 +1,151 @@
+"""Training: decision log -> dataset -> model folder with its card. Log, seed and recipe decide every byte."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightgbm
+import msgspec
+import numpy as np
+
+from scoring import card
+from scoring.cold_start import FORMAT as EVIDENCE_FORMAT
+from scoring.cold_start import Evidence, Starts, trust_of
+from scoring.compiled import compile_trees
+from scoring.cross_validation import Judged, Progress, best_rounds, cross_validate, judge, kinds_of, quietly
+from scoring.dataset import Dataset, build, check_enough, learn_features
+from scoring.examples import Examples, from_lake
+from scoring.features import Rows
+from scoring.fit import Run, grow, text_of, without_history
+from scoring.model_folder import CALIBRATION, CARD, EVIDENCE, FEATURES, MODEL, SAMPLE, Compiled, draft, finish
+from streams.attributes import AttributeSet
+from streams.ids import Millis
+from streams.lake import Lake
+
+SAMPLE_ROWS = 64
+
+
+def train_from_lake(
+    lake: Lake,
+    models: Path,
+    attributes: AttributeSet,
+    run: Run,
+    *,
+    now: Millis | None = None,
+    progress: Progress = quietly,
+) -> Path:
+    """A model of everything in the lake whose attribution window had closed at `now` (default: the newest record).
+
+    Returns its folder in `models`. Raises InvalidInput DATASET_TOO_SMALL.
+    """
+    at = lake.newest() if now is None else now
+    return train_from_examples(from_lake(lake, at or 0), models, attributes, run, progress=progress)
+
+
+def train_from_examples(
+    examples: Examples, models: Path, attributes: AttributeSet, run: Run, *, progress: Progress = quietly
+) -> Path:
+    """As train_from_lake, from any log."""
+    progress("reading the log", 0.0)
+    features = learn_features(examples, attributes)
+    progress("making rows", 0.1)
+    return train(build(examples, features), models, run, progress=progress)
+
+
+def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quietly) -> Path:
+    """Folds, number of trees, calibration, final trees, folder. The same dataset and run give the same folder."""
+    check_enough(dataset)
+    kinds = kinds_of(dataset)
+    found = [
+        cross_validate(dataset, kind, run, progress=_within(progress, 0.2 + 0.3 * number, 0.3))
+        for number, kind in enumerate(kinds)
+    ]
+    spot = best_rounds(dataset, found)
+    evidence = evidence_of(dataset)
+    judged = judge(dataset, found, spot, evidence, run.seed)
+    progress("growing the trees", 0.8)
+    booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
+    return _write(models, _Trained(dataset, booster, judged, evidence, run), progress)
+
+
+def evidence_of(dataset: Dataset) -> Evidence:
+    """How much the log knows of each offer, and how far its declared propensities proved right."""
+    count = len(dataset.offers)
+    exposures = np.bincount(dataset.offer, minlength=count).astype(np.float64)
+    positives = np.bincount(dataset.offer, weights=dataset.outcome, minlength=count).astype(np.float64)
+    mean = np.bincount(dataset.offer, weights=dataset.starts.mean, minlength=count) / exposures
+    declared = np.bincount(dataset.offer, weights=dataset.starts.evidence, minlength=count) / exposures
+    return Evidence(EVIDENCE_FORMAT, trust_of(Starts(mean, declared), exposures, positives), dataset.exposures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    dataset: Dataset
+    booster: lightgbm.Booster
+    judged: Judged
+    evidence: Evidence
+    run: Run
+
+
+def _write(models: Path, trained: _Trained, progress: Progress) -> Path:
+    folder = draft(models)
+    try:
+        (folder / MODEL).write_text(text_of(trained.booster))
+        _put(folder / FEATURES, trained.dataset.features)
+        _put(folder / CALIBRATION, trained.judged.calibration)
+        _put(folder / EVIDENCE, trained.evidence)
+        rows = sample(trained.dataset)
+        margins = np.asarray(trained.booster.predict(rows, raw_score=True, num_threads=1))
+        np.save(folder / SAMPLE, np.column_stack([rows, margins]))
+        progress("compiling", 0.9)
+        compiled = compile_trees(folder)
+        described = _card(trained, compiled)
+        _put(folder / CARD, described)
+        (folder / "card.md").write_text(card.page(described))
+        made = finish(folder, compiled)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    progress("done", 1.0)
+    return made
+
+
+def sample(dataset: Dataset) -> Rows:
+    """Rows on which a compiled model must agree: of the log, a stranger, nothing known, nothing seen before."""
+    spots = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLE_ROWS)).astype(np.intp)
+    rows = dataset.rows[spots]
+    empty = np.full_like(rows[:1], np.nan)
+    return np.concatenate([rows, without_history(rows[:1], dataset.features), empty, np.full_like(empty, -1.0)])
+
+
+def _card(trained: _Trained, compiled: Compiled | None) -> card.Card:
+    dataset, booster = trained.dataset, trained.booster
+    gains = dict(zip(dataset.features.names, booster.feature_importance("gain").tolist(), strict=True))
+    return card.Card(
+        v=card.FORMAT,
+        seed=trained.run.seed,
+        rows=len(dataset),
+        positives=int(dataset.outcome.sum()),
+        customers=len(dataset.customers),
+        offers=len(dataset.offers),
+        since=int(dataset.at[0]),
+        until=int(dataset.at[-1]),
+        data=dataset.digest(),
+        revisions=dataset.revisions,
+        models=dataset.models,
+        left_out=dict(dataset.left_out),
+        trees=booster.num_trees(),
+        calibration=trained.judged.calibration.method,
+        trust=trained.evidence.trust,
+        metrics=trained.judged.metrics,
+        importance=card.shares(gains),
+        lightgbm=lightgbm.__version__,
+        target="" if compiled is None else compiled.target_cpu,
+    )
+
+
+def _put(path: Path, value: object) -> None:
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=1))
+
+
+def _within(progress: Progress, start: float, length: float) -> Progress:
+    return lambda stage, done: progress(stage, start + length * done)
