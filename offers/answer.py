@@ -239,7 +239,8 @@ class Answerer:
         location = _location_entry(asked, door, made)
         if location is not None:
             self._tools.behind.add(location, LOCATIONS)
-        reusable = not bypasses(asked) and not made.decision.degraded
+        in_full = made.inputs.candidate_limit >= FULL_LIMIT  # a hurried decision is nobody else's
+        reusable = in_full and not bypasses(asked) and not made.decision.degraded
         if asked.wire.request_id is not None or reusable:
             entry = cache.encode(work.entry(made.decision, made.tokens))
             lives_ms = made.decision.valid_until - door.now

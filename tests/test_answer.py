@@ -258,6 +258,16 @@ def test_a_deadline_that_has_passed_gives_the_fallback(tmp_path: Path, valkey_ur
     anyio.run(scenario)
 
 
+def test_a_hurried_decision_is_not_kept_for_those_who_have_time(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url) as live:
+            await live.gold_passenger()
+            assert offers_of(await live.ask(request_id="r-1", options={"deadline_ms": 1}, **HERE)) == [FALLBACK]
+            assert offers_of(await live.ask(request_id="r-2", **HERE)) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
 def test_what_the_app_holds_is_withdrawn_once_it_no_longer_fits(tmp_path: Path, valkey_url: str) -> None:
     async def scenario() -> None:
         async with service(tmp_path, valkey_url) as live:
