@@ -65,6 +65,7 @@ class WorldReport:
     requests: int = 0
     retries: int = 0
     decisions: int = 0
+    last_decision: str = ""
     items: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
@@ -178,6 +179,7 @@ class World:
         person = self.people[session.person]
         answer = await doors.decide(self._wanted(person, session, tick), tick)
         self.report.decisions += 1
+        self.report.last_decision = answer["decision_id"]
         self.report.degraded.update(answer["degraded"])
         outcomes: list[Told] = []
         redeemed: list[Mapping[str, Any]] = []
@@ -202,7 +204,11 @@ class World:
         if booking is not None:
             context["trip"] = {"booking_id": booking.id}
         if self._open[person.id]:
-            asked = (*asked, TRIP_CARD)
+            asked = (
+                asked[0],
+                TRIP_CARD,
+                *asked[1:],
+            )  # no offer stands twice in an answer: the trip goes before the list
         return {
             "request_id": f"{person.id}-{tick // HOUR_MS}",
             "customer_id": person.id,
