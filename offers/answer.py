@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from offers import cache, decision_id, explain, reply
@@ -133,7 +133,7 @@ class Answerer:
         key = cache.key(asked.request, resolved, door.caller)
         found, unread = await self._read(door, asked.wire.request_id or "-", key)
         work = self._situation(asked, door, engine, _Read(resolved, found, unread))
-        gone = withdrawn(asked.wire.holding, work.situation, engine.catalog, self._tools.tokens)
+        gone = self._withdrawn(asked, work)
         kept = self._kept(asked, found, work)
         if kept is not None:
             telemetry.DECISIONS.labels(door.origin, ",".join(kept.decision.degraded), _fallback(kept.decision)).inc()
@@ -142,6 +142,13 @@ class Answerer:
         if not asked.wire.options.dry_run:
             await self._leave(asked, door, work, made, key)
         return Made(made.decision, made.tokens, gone, made.ruled_out)
+
+    def _withdrawn(self, asked: Asked, work: "_Work") -> tuple[str, ...]:
+        try:
+            return withdrawn(asked.wire.holding, work.situation, work.engine.catalog, self._tools.tokens)
+        except UNEXPECTED:
+            logger.exception("withdrawals could not be judged", extra={"code": "WITHDRAWAL_FAILED"})
+            return ()
 
     async def _read(self, door: Doorway, request_id: str, key: str) -> tuple[Found, tuple[str, ...]]:
         begun = time.perf_counter()
@@ -156,7 +163,7 @@ class Answerer:
         attributes = engine.catalog.attributes
         profile, behind = _profile(read.found, door, attributes)
         masked = mask(profile.facts, attributes, now=door.now)
-        whereabouts = _whereabouts(read, door.now)
+        whereabouts = _whereabouts(read, masked, door.now)
         situation = Situation(
             decision_id=decision_id.new(door.now),
             now=door.now,
@@ -200,8 +207,7 @@ class Answerer:
         except UNEXPECTED:
             # a bug in a step must not become an error page: the fallbacks need no step that could have failed
             logger.exception("a decision failed and fell back", extra={"code": "DECISION_FAILED"})
-            bare = replace(work.situation, candidate_limit=0, degraded=(*work.situation.degraded, "internal_error"))
-            inputs = situate(replace(bare, profile=MaskedProfile()), catalog)
+            inputs = _bare(work.situation, catalog)
             decision = decide(inputs, catalog, propensity)
         telemetry.DECISION_SECONDS.labels("miss").observe(time.perf_counter() - begun)
         _measure(decision, door.origin)
@@ -323,9 +329,9 @@ def _profile(found: Found, door: Doorway, attributes: AttributeSet) -> tuple[Pro
     return profile, behind
 
 
-def _whereabouts(read: _Read, now: Millis) -> Whereabouts:
-    """The request's own fix; without one, presence of the last 15 minutes; nothing if location is denied or off."""
-    if read.resolved.status != "not_determined":
+def _whereabouts(read: _Read, profile: MaskedProfile, now: Millis) -> Whereabouts:
+    """The request's own fix; without one, with consent, presence of the last 15 minutes; nothing if it is denied."""
+    if read.resolved.status != "not_determined" or LOCATION_PURPOSE not in profile.purposes:
         return read.resolved
     presence = read_presence(read.found.presence)
     return presence if presence is not None and 0 <= now - presence.at <= PRESENCE_MS else read.resolved
@@ -338,6 +344,19 @@ def _location_entry(asked: Asked, door: Doorway, made: _Fresh) -> Entry | None:
     data = Location(fix.lat, fix.lon, fix.accuracy_m, asked.location_status)
     event = Event(made.decision.decision_id, "offing/decisions", "customer.location", door.customer_id, fix.at, data)
     return Entry(door.customer_id, to_bytes(event), door.now)
+
+
+def _bare(found: Situation, catalog: Catalog) -> DecisionInputs:
+    """Inputs that nothing was computed for: enough for fallbacks, too little for anything to go wrong."""
+    return DecisionInputs(
+        decision_id=found.decision_id,
+        now=found.now,
+        revision=catalog.revision,
+        request=found.request,
+        candidate_limit=0,
+        degraded=(*found.degraded, "internal_error"),
+        origin=found.origin,
+    )
 
 
 def _explained(asked: Asked, inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> dict[str, Any] | None:

@@ -227,6 +227,12 @@ def test_presence_stands_in_for_a_missing_fix_for_fifteen_minutes(tmp_path: Path
                 while offers_of(await live.ask()) != [UPGRADE]:
                     await anyio.sleep(0.05)
             assert offers_of(await live.ask(context={"location": {"status": "off"}})) == [FALLBACK]
+            live.now += 1_000
+            await live.send(live.event("customer.consent", "c-1", {"purposes": {"location": False}}))
+            assert offers_of(await live.ask()) == [FALLBACK], "presence needs consent"
+            live.now += 1_000
+            await live.send(live.event("customer.consent", "c-1", {"purposes": {"location": True}}))
+            assert offers_of(await live.ask()) == [UPGRADE]
             await live.send(*live.sailing())
             live.now += 16 * 60_000
             await live.send(*live.sailing())
