@@ -102,6 +102,9 @@ class NumberIndex:
         self.cuts = ends if len(ends) <= MAX_CUTS else ends[np.linspace(0, len(ends) - 1, MAX_CUTS).astype(int)]
         self.regions = _regions(spans, self.cuts, size)
         self.missing = _missing(conjuncts, size)
+        asking = [p for p, found in conjuncts.items() if not all(leaf.negated for leaf in found)]
+        self.other = ~bits.of_positions(asking, size)
+        """For a value that is no number: it is in no range and equals none."""
         kept = set(self.cuts.tolist()) | {float("inf"), float("-inf")}
         rough = {position for position, _, low, high in spans if low not in kept or high not in kept}
         self.exact = frozenset(set(conjuncts) - rough)
@@ -109,7 +112,7 @@ class NumberIndex:
     def words(self, value: Value) -> Words:
         """Offers this value does not exclude."""
         if not isinstance(value, int | float):
-            return self.missing | ~self.missing
+            return self.other
         left = int(np.searchsorted(self.cuts, value, side="left"))
         on_cut = left < len(self.cuts) and self.cuts[left] == value
         return self.regions[2 * left + (1 if on_cut else 0)]

@@ -18,7 +18,7 @@ def empty(size: int) -> Words:
 
 def of_positions(positions: list[int] | Positions, size: int) -> Words:
     """The bitmap with exactly these bits set."""
-    flags = np.zeros(((size + 63) // 64) * 64, dtype=np.uint8)
+    flags = np.zeros(size, dtype=np.uint8)
     flags[np.asarray(positions, dtype=np.int64)] = 1
     return of_flags(flags, size)
 
@@ -26,7 +26,7 @@ def of_positions(positions: list[int] | Positions, size: int) -> Words:
 def of_flags(flags: NDArray[np.uint8], size: int) -> Words:
     """One byte (0 or 1) per offer -> the bitmap."""
     padded = np.zeros(((size + 63) // 64) * 64, dtype=np.uint8)
-    padded[: min(len(flags), len(padded))] = flags[: len(padded)]
+    padded[: min(len(flags), size)] = flags[:size]
     return np.packbits(padded, bitorder="little").view(np.uint64)
 
 

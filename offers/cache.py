@@ -5,7 +5,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from offers.catalog import Catalog
+from offers.catalog import FRIENDS_BOOKED, Catalog
 from offers.proposition import Decision
 from scoring.features import Propensity
 from streams.attributes import SUBJECT_SCOPES
@@ -73,8 +73,9 @@ def stamp(profile: MaskedProfile, presence: Whereabouts, catalog: Catalog, prope
     """
     reads = catalog.reads | propensity.reads
     facts = sorted((name, fact) for name, fact in profile.facts.items() if name in reads)
-    bookings = profile.bookings if catalog.selectors or _of_subjects(reads) else {}
-    counted = COUNTERS in propensity.reads or catalog.counts
+    about = catalog.selectors or _of_subjects(reads)
+    bookings = [(key, _flat(msgspec.structs.astuple(held))) for key, held in sorted(profile.bookings.items()) if about]
+    counted = catalog.counts or not reads.isdisjoint((COUNTERS, FRIENDS_BOOKED))
     counters = (profile.counters, profile.lifetime) if counted else ()
     where = (presence.status, presence.cell, presence.accuracy_m, presence.fences)
     seen = (facts, bookings, _pairs(counters), profile.purposes, profile.channels, where)
@@ -85,9 +86,14 @@ def _of_subjects(reads: Iterable[str]) -> bool:
     return any(name.split(".")[0] in SUBJECT_SCOPES for name in reads)
 
 
-def _pairs(counters: tuple[object, ...]) -> list[list[tuple[object, object]]]:
-    """Mappings with tuples for keys -> sorted pairs, which MessagePack can carry."""
-    return [sorted(mapping.items()) for mapping in counters if isinstance(mapping, dict)]
+def _pairs(counters: tuple[object, ...]) -> list[list[tuple[object, ...]]]:
+    """Mappings with tuples for keys -> sorted pairs, which MessagePack can carry in one order."""
+    return [[_flat(pair) for pair in sorted(mapping.items())] for mapping in counters if isinstance(mapping, dict)]
+
+
+def _flat(parts: tuple[object, ...]) -> tuple[object, ...]:
+    """With mappings of numbers as sorted pairs, since the encoder orders only mappings of texts."""
+    return tuple(sorted(part.items()) if isinstance(part, dict) else part for part in parts)
 
 
 class Expected(msgspec.Struct, frozen=True):

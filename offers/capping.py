@@ -1,6 +1,6 @@
 """Frequency caps and suppression: how often this customer has met this offer already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,15 +19,19 @@ EVENT, OFFER, CAMPAIGN, COLLECTION, ABOUT = 0, 1, 2, 3, 5
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     """CAP_..._REACHED or SUPPRESSED, or None."""
+    return next(reached(candidate, inputs), None)
+
+
+def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
+    """Every suppression and cap that holds the candidate back."""
     for suppression in candidate.offer.suppress:
         reason = _suppressed(suppression, candidate, inputs)
         if reason is not None:
-            return reason
+            yield reason
     for limit in candidate.offer.limits:
         reason = _reached(limit, candidate, inputs)
         if reason is not None:
-            return reason
-    return None
+            yield reason
 
 
 def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -82,7 +86,7 @@ def _matches(key: CounterKey, what: Counted, offer: OfferFacts) -> bool:
         case "campaign":
             return key[CAMPAIGN] == offer.campaign_id
         case "collection":
-            return key[COLLECTION] == offer.collection
+            return bool(offer.collection) and key[COLLECTION] == offer.collection  # those in none share none
         case _:
             return True
 

@@ -11,11 +11,10 @@ from offers.bits import Words
 from offers.condition import View, leaves
 from offers.index import ConditionIndex, layers
 from offers.locale import choose
-from offers.offer import CampaignFolder, Consent, Limit, Offer, Placement, Representation, Season
+from offers.offer import CampaignFolder, Consent, Limit, Offer, Placement, RelativeTime, Representation, Season
 from offers.proposition import Candidate, Check
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
-from streams.instant import DAY_MS
 from streams.places import Places
 from streams.record import NOTHING, DecisionInputs, FactDict, Subject
 
@@ -23,6 +22,9 @@ Shared = TypeVar("Shared", bound=Hashable)
 COUNTDOWN = "sailing.departs_in"
 LOCALES_MEMO = 512
 LIVE_MEMO = 64
+FRIENDS_BOOKED = "sailing.friends_booked"
+FOREVER: Millis = 1 << 53
+"""After every instant."""
 NO_SUBJECTS: tuple[Subject, ...] = ()
 ABOUT_NOTHING = (NOTHING,)
 
@@ -56,14 +58,17 @@ class Catalog:
         self._group()
         self._span: tuple[Millis, Millis] = (0, 0)
         self.reads = _reads(self.layout)
-        """Qualified attributes that any condition reads; `location` if places are asked."""
+        """Qualified attributes that any condition reads; `location` if places are asked; friends if words tell them."""
         self.freshness = _freshness(self.layout)
         """(fact name, fresh_ms) pairs asked anywhere: when they run out, a cached decision does too."""
         self.counts = any(offer.limits or offer.suppress for offer in self.layout)
         """Whether any offer is capped or suppressed: then the customer's counters decide too."""
         self.countdowns = _countdowns(self.layout)
         """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
-        self.relative_ends = frozenset(o.schedule.ends_relative for o in self.layout if o.schedule.ends_relative)
+        self.relative_ends = _relative_ends(self.layout)
+        """Instants of a subject at which offers end or may be shown again."""
+        self.spans = _spans(self.layout)
+        """Lengths in ms over which caps and suppressions look back."""
         self.live = lru_cache(maxsize=LIVE_MEMO)(self._live)
         self._locales = lru_cache(maxsize=LOCALES_MEMO)(self._locale_words)
         self._consents = lru_cache(maxsize=LOCALES_MEMO)(self._consent_words)
@@ -93,11 +98,11 @@ class Catalog:
 
     def interval(self, now: Millis) -> tuple[Millis, Millis]:
         """The span around `now` in which no schedule of this catalog changes: [now or before, next change)."""
-        if self._span[0] <= now < self._span[1]:
-            return self._span
-        changes = [at for plan in self._schedules if (at := schedule.next_change(plan, now)) is not None]
-        self._span = (now, min(changes, default=now + DAY_MS))
-        return self._span
+        span = self._span  # read once: another thread may put its own there
+        if not span[0] <= now < span[1]:
+            changes = [at for plan in self._schedules if (at := schedule.next_change(plan, now)) is not None]
+            span = self._span = (now, min(changes, default=FOREVER))
+        return span
 
     def _locale_words(self, locale: str) -> Words:
         words = bits.empty(self.size)
@@ -216,7 +221,20 @@ def _grouped(keys: Iterable[Shared], size: int) -> dict[Shared, Words]:
 
 
 def _reads(layout: Sequence[Offer]) -> frozenset[str]:
-    return frozenset(leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part))
+    asked = {leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part)}
+    return frozenset(asked | {FRIENDS_BOOKED} if _tells(layout, FRIENDS_BOOKED) else asked)
+
+
+def _tells(layout: Sequence[Offer], name: str) -> bool:
+    """Whether any words or links name a fact."""
+    said = {id(offer.representation): offer.representation for offer in layout}.values()
+    return any(name in part for content in said for part in _parts(content))
+
+
+def _parts(content: Representation) -> Iterator[str]:
+    yield from (content.link, content.web)
+    for text in content.texts.values():
+        yield from (text.title, text.body, text.button, text.alt, text.why)
 
 
 def _freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
@@ -239,6 +257,18 @@ def _countdowns(layout: Sequence[Offer]) -> tuple[Millis, ...]:
         for _, part in layers(offer)
         for leaf in leaves(part)
         if leaf.attribute == COUNTDOWN
-        for end in (leaf.low, leaf.high)
+        for end in (leaf.low, leaf.high, *leaf.operand)
     }
-    return tuple(sorted(int(end) for end in ends if abs(end) != float("inf")))
+    return tuple(sorted(int(end) for end in ends if isinstance(end, int | float) and abs(end) != float("inf")))
+
+
+def _relative_ends(layout: Sequence[Offer]) -> frozenset[RelativeTime]:
+    ends = {offer.schedule.ends_relative for offer in layout}
+    ends |= {rule.until for offer in layout for rule in offer.suppress}
+    return frozenset(end for end in ends if end is not None)
+
+
+def _spans(layout: Sequence[Offer]) -> tuple[Millis, ...]:
+    rolling = {cap.window.length_ms for offer in layout for cap in offer.limits if cap.window.kind == "rolling"}
+    rolling |= {rule.for_ms for offer in layout for rule in offer.suppress if rule.for_ms is not None}
+    return tuple(sorted(rolling))

@@ -2,7 +2,21 @@
 
 from collections.abc import Callable
 
-from offers.condition import LOCATION, All, AnyOf, Condition, Leaf, Op, View, compare, confidence, fact_of, holds, known
+from offers.condition import (
+    LOCATION,
+    All,
+    AnyOf,
+    Condition,
+    Leaf,
+    Op,
+    View,
+    compare,
+    confidence,
+    fact_of,
+    holds,
+    known,
+    leaves,
+)
 from offers.proposition import Check, Code, Reason
 from streams.attributes import Value
 
@@ -64,7 +78,7 @@ def reason(condition: Condition, layer: Code, view: View) -> Reason:
         failing = next(child for child in condition.children if not holds(child, view))
         return reason(failing, layer, view)
     if isinstance(condition, AnyOf):
-        where = condition.where or next((leaf.where for leaf in condition.children if isinstance(leaf, Leaf)), "")
+        where = condition.where or next((leaf.where for leaf in leaves(condition)), "")
         return Reason(layer, where, "no alternative holds")
     if condition.attribute == LOCATION:
         return _location_reason(condition, view)

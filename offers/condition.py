@@ -104,9 +104,7 @@ def negate(condition: Condition) -> Condition:
 
 def fact_of(leaf: Leaf, view: View) -> Value | None:
     """The fresh value a leaf asks for, or None: missing or stale."""
-    fact = view.facts.get(leaf.attribute)
-    if fact is None:
-        fact = view.subject.get(leaf.attribute)
+    fact = view.subject.get(leaf.attribute) or view.facts.get(leaf.attribute)
     if fact is None or (leaf.fresh_ms is not None and view.now - fact[1] > leaf.fresh_ms):
         return None
     return fact[0]

@@ -12,6 +12,8 @@ from streams.record import DecisionInputs, DecisionRecord, ScoredCandidate, Show
 
 ENGINE = "offing-0.1.0"
 RECORD_VERSION = 1
+DEADLINE_SHORT = "deadline_short"
+"""Fewer candidates were looked at than a decision with time would have looked at."""
 
 
 def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> Decision:
@@ -35,8 +37,8 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         now=inputs.now,
         revision=inputs.revision,
         model=propensity.model,
-        degraded=inputs.degraded,
-        placements=render(slates, RenderContext(inputs, catalog.placements, catalog.attributes)),
+        degraded=_degraded(inputs, allowed),
+        placements=placements,
         ruled_out=_counts(allowed, scored, slates),
         candidates=tuple(_scored_candidate(each) for each in scored),
         shown=tuple(_shown_items(slates, placements)),
@@ -53,6 +55,13 @@ def _counts(allowed: Screening, scored: tuple[Scored, ...], slates: tuple[Slate,
     if outranked:
         counts[Code.OUTRANKED] = outranked
     return tuple(sorted((str(code), number) for code, number in counts.items()))
+
+
+def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
+    """What this decision had to do without; a deadline that cost candidates is such a thing."""
+    cut = {Code.DEADLINE_EXCEEDED, Code.BEYOND_CANDIDATE_LIMIT} & {code for code, _ in allowed.ruled_out}
+    short = inputs.candidate_limit < shortlist.ALLOW and len(allowed.kept) >= inputs.candidate_limit
+    return tuple(sorted({*inputs.degraded, DEADLINE_SHORT})) if short and cut else inputs.degraded
 
 
 def _scored_candidate(each: Scored) -> ScoredCandidate:

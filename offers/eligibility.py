@@ -1,5 +1,7 @@
 """May they have it, does it fit now, is it decent: the conditions of one candidate that the index left open."""
 
+from collections.abc import Iterator
+
 from offers.money import price_of
 from offers.offer import RelativeTime
 from offers.proposition import Candidate, Code, Reason
@@ -7,6 +9,9 @@ from offers.wording import missing_placeholders
 from streams.attributes import Facts
 from streams.ids import Millis
 from streams.record import DecisionInputs
+
+PRICED = ("price", "discount")
+"""Placeholders that follow from the price: without one they are no reason of their own."""
 
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -20,21 +25,27 @@ def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
 
 def presentable(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     """What holds for every candidate whatever its conditions: not over for its subject, a price, all its words."""
+    return next(obstacles(candidate, inputs), None)
+
+
+def obstacles(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
+    """Everything that keeps a candidate from being shown whatever its conditions say."""
     offer, subject = candidate.offer, candidate.subject
     ends = offer.schedule.ends_relative
     if ends is not None:
         at = instant_of(ends, subject.facts)
         if at is None:
-            return Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
-        if inputs.now >= at:
-            return Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
+            yield Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
+        elif inputs.now >= at:
+            yield Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
     quote = price_of(offer.price, subject.facts, inputs.now) if offer.price is not None else None
-    if offer.price is not None and quote is None:
-        return Reason(Code.PRICE_UNKNOWN, offer.where, f"{offer.price.source} is not known or too old")
+    unpriced = offer.price is not None and quote is None
+    if offer.price is not None and unpriced:
+        yield Reason(Code.PRICE_UNKNOWN, offer.where, f"{offer.price.source} is not known or too old")
     missing = missing_placeholders(offer.representation, candidate.view, quote, inputs.request.locale)
-    if missing:
-        return Reason(Code.CONTEXT_MISSING, offer.where, f"{', '.join(missing)} in the text cannot be filled")
-    return None
+    told = [name for name in missing if not (unpriced and name in PRICED)]
+    if told:
+        yield Reason(Code.CONTEXT_MISSING, offer.where, f"{', '.join(told)} in the text cannot be filled")
 
 
 def instant_of(relative: RelativeTime, facts: Facts) -> Millis | None:

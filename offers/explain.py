@@ -1,12 +1,12 @@
 """Every offer's reasons, by the plain evaluator on the same inputs: slow, complete, and the index's reference."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from offers import capping, compiled, schedule
 from offers.catalog import Catalog, consents, facts_of, subjects_of
 from offers.condition import View, conjuncts, holds, leaves
-from offers.eligibility import presentable
+from offers.eligibility import obstacles
 from offers.locale import choose
 from offers.offer import Offer
 from offers.proposition import Candidate, Code, Decision, Reason
@@ -26,7 +26,10 @@ class Verdict:
     """The subject it was nearest to being allowed for; empty: none, or about nothing."""
     allowed: bool
     reasons: tuple[Reason, ...]
-    """Everything against it, or SELECTED, FALLBACK, OUTRANKED. One reason alone: changing it would allow the offer."""
+    """Everything against it, or SELECTED, FALLBACK, OUTRANKED. One reason alone: changing it would allow the offer,
+
+    if there is something it could be about: without a subject that was not looked for.
+    """
 
 
 def verdicts(inputs: DecisionInputs, catalog: Catalog) -> tuple[Verdict, ...]:
@@ -36,19 +39,21 @@ def verdicts(inputs: DecisionInputs, catalog: Catalog) -> tuple[Verdict, ...]:
 
 def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tuple[Verdict, ...]:
     """verdicts(), with what the decision did to the allowed ones."""
-    shown = {item.offer.offer_id: item.score is None for item in decision.shown}
+    shown = {item.offer.offer_id: item for item in decision.shown}
     scored = {candidate.offer_id for candidate in decision.candidates}
-    return tuple(_concluded(verdict, shown, scored) for verdict in verdicts(inputs, catalog))
+    late = any(code == Code.DEADLINE_EXCEEDED for code, _ in decision.ruled_out)
+    unseen = Code.DEADLINE_EXCEEDED if late else Code.BEYOND_CANDIDATE_LIMIT
 
+    def concluded(verdict: Verdict) -> Verdict:
+        item = shown.get(verdict.offer_id)
+        if item is not None:
+            code = Code.FALLBACK if item.score is None else Code.SELECTED
+            return replace(verdict, about=item.about, allowed=True, reasons=(Reason(code),))
+        if not verdict.allowed:
+            return verdict
+        return replace(verdict, reasons=(Reason(Code.OUTRANKED if verdict.offer_id in scored else unseen),))
 
-def _concluded(verdict: Verdict, shown: dict[OfferId, bool], scored: set[OfferId]) -> Verdict:
-    if verdict.offer_id in shown:
-        code = Code.FALLBACK if shown[verdict.offer_id] else Code.SELECTED
-    elif not verdict.allowed:
-        return verdict
-    else:
-        code = Code.OUTRANKED if verdict.offer_id in scored else Code.BEYOND_CANDIDATE_LIMIT
-    return Verdict(verdict.offer_id, verdict.where, verdict.about, True, (Reason(code),))
+    return tuple(concluded(verdict) for verdict in verdicts(inputs, catalog))
 
 
 def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
@@ -56,7 +61,9 @@ def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
     general = tuple(_general(offer, inputs, catalog))
     subjects = subjects_of(offer, inputs)
     if not subjects:
-        reasons = (*general, *_shared(offer, inputs, catalog), Reason(Code.NO_SUBJECT, offer.where))
+        reasons = (*general, *_shared(offer, inputs, catalog))
+        if not reasons or (offer.about is not None and offer.about.key in inputs.subjects):
+            reasons = (*reasons, Reason(Code.NO_SUBJECT, offer.where))
         return Verdict(offer.id, offer.where, "", False, reasons)
     judged = [(general + tuple(_specific(offer, subject, inputs, catalog)), subject) for subject in subjects]
     reasons, nearest = min(judged, key=lambda pair: len(pair[0]))
@@ -111,9 +118,8 @@ def _specific(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: C
             if not holds(conjunct, view):
                 yield compiled.reason(conjunct, code, view)
     candidate = Candidate(offer, subject, view)
-    for reason in (presentable(candidate, inputs), capping.rule_out(candidate, inputs)):
-        if reason is not None:
-            yield reason
+    yield from obstacles(candidate, inputs)
+    yield from capping.reached(candidate, inputs)
 
 
 def _shared(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:

@@ -31,7 +31,7 @@ def indexable(condition: Condition) -> bool:
         return False  # when too old it may hold although the value says no: the index sees no ages
     if condition.op in (Op.WITHIN, Op.INSIDE, Op.HAS_ANY):
         return not condition.negated
-    if condition.op is Op.IN and isinstance(condition.operand[0], NUMERIC):
+    if condition.op is Op.IN and isinstance(next(iter(condition.operand), None), NUMERIC):
         return len(condition.operand) == 1 or isinstance(condition.operand[0], bool)
     return condition.op in (Op.IN, Op.RANGE, Op.EXISTS)
 
@@ -114,8 +114,8 @@ class ConditionIndex:
             if index.values is not None:
                 yield index.values.missing if fact is None else index.values.words(fact[0])
             if index.members is not None:
-                held = fact[0] if fact is not None and isinstance(fact[0], tuple) else None
-                yield index.members.missing if held is None else index.members.words(held)
+                held = fact[0] if fact is not None and isinstance(fact[0], tuple) else ()
+                yield index.members.missing if fact is None else index.members.words(held)
         if self.location.members is not None:
             held_places = self._places_held(whereabouts)
             members = self.location.members

@@ -11,9 +11,11 @@ from offers.engine import Engine
 from offers.explain import Verdict, explain
 from offers.proposition import Decision
 from scoring.features import Propensity, Scorable, Scores
-from streams.record import DecisionInputs, DecisionRecord
+from streams.record import DecisionInputs, DecisionRecord, ScoredCandidate
 
 SCORE_TOLERANCE = 1e-9
+UNSCORED = 0.0
+"""Stands for the score of a candidate that was none when the decision was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,14 @@ def replay(record: DecisionRecord, engine: Engine) -> Replay:
 
 def logged(record: DecisionRecord) -> Propensity:
     """A propensity that says again what was logged: same scores, same rows."""
-    scores = {(candidate.offer_id, candidate.about): candidate.score for candidate in record.candidates}
+    scores = _scores(record.candidates)
     rows = {(item.offer.offer_id, item.about): item.row for item in record.shown if item.score is not None}
     width = len(record.features)
 
     def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
         unseen = (float("nan"),) * width
         keys = [(offer.offer_id, subject.key) for offer, subject in items]
-        probability = np.array([scores[key] for key in keys], dtype=np.float64)
+        probability = np.array([scores.get(key, UNSCORED) for key in keys], dtype=np.float64)
         return Scores(probability, np.array([rows.get(key, unseen) for key in keys], dtype=np.float64))
 
     return Propensity(record.model, record.features, frozenset(), score)
@@ -55,13 +57,17 @@ def _differences(record: DecisionRecord, engine: Engine, same: bool) -> list[str
     found = []
     if record.engine != ENGINE:
         found.append(f"decided by {record.engine}, replayed by {ENGINE}")
+    if record.inputs.revision != engine.catalog.revision:
+        found.append(f"decided under revision {record.inputs.revision}, replayed under {engine.catalog.revision}")
     if not same:
         found.append("the replayed decision has other bytes than the logged one")
     if record.model != engine.propensity.model:
         found.append(f"decided with model {record.model}; {engine.propensity.model} is active: logged scores were used")
         return found
     worst = rescored(record, engine.catalog, engine.propensity)
-    if worst > SCORE_TOLERANCE:
+    if worst == float("inf"):
+        found.append("other candidates are allowed now than were scored")
+    elif worst > SCORE_TOLERANCE:
         found.append(f"model {record.model} scores up to {worst:.2e} differently now")
     return found
 
@@ -69,8 +75,11 @@ def _differences(record: DecisionRecord, engine: Engine, same: bool) -> list[str
 def rescored(record: DecisionRecord, catalog: Catalog, propensity: Propensity) -> float:
     """The largest difference between the logged scores and those the model gives now; inf: other candidates."""
     again = decide(record.inputs, catalog, propensity)
-    logged_scores = {(each.offer_id, each.about): each.score for each in record.candidates}
-    new_scores = {(each.offer_id, each.about): each.score for each in again.candidates}
-    if logged_scores.keys() != new_scores.keys():
+    old, new = _scores(record.candidates), _scores(again.candidates)
+    if old.keys() != new.keys():
         return float("inf")
-    return max((abs(logged_scores[key] - new_scores[key]) for key in new_scores), default=0.0)
+    return max((abs(old[key] - new[key]) for key in new), default=0.0)
+
+
+def _scores(candidates: Sequence[ScoredCandidate]) -> dict[tuple[str, str], float]:
+    return {(each.offer_id, each.about): each.score for each in candidates}

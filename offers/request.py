@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
+from offers.phone_clock import corrected
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
 from streams.ids import CustomerId, Millis, PlacementId
-from streams.instant import DAY_MS, MINUTE_MS, parse_instant
+from streams.instant import DAY_MS, parse_instant
 from streams.places import STATUSES, Fix
 from streams.record import FactDict, PlacementRequest, Request
 
@@ -19,8 +20,7 @@ MAX_HOLDING = 50
 MAX_LOCALE = 200
 MAX_EXPLAIN = 50
 EXPLAIN = ("none", "summary", "full")
-CLOCK_SKEW_MS = 5 * MINUTE_MS
-"""A phone's clock may be this far ahead before its fix is taken as of now."""
+MAX_ID = 128
 
 
 class WantedPlacement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,16 +87,23 @@ def read(body: bytes) -> DecisionRequest:
     except msgspec.ValidationError as error:
         raise InvalidInput("REQUEST_INVALID", str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput("JSON_MALFORMED", f"the body is not JSON: {error}") from error
+        message = f"the body is not JSON: {error}; send one object in UTF-8, and no NaN or Infinity"
+        raise InvalidInput("JSON_MALFORMED", message) from error
+    return bounded(wire)
+
+
+def bounded(wire: DecisionRequest) -> DecisionRequest:
+    """The same, however it was made, if no list or text is too long. Raises InvalidInput REQUEST_INVALID."""
     _bound("placements", len(wire.placements), 1, MAX_PLACEMENTS)
     _bound("holding", len(wire.holding), 0, MAX_HOLDING)
     _bound("locale (characters)", len(wire.locale), 1, MAX_LOCALE)
     _bound("options.explain_offers", len(wire.options.explain_offers), 0, MAX_EXPLAIN)
     for name, text in (("request_id", wire.request_id), ("customer_id", wire.customer_id)):
         if text is not None:
-            _bound(f"{name} (characters)", len(text), 1, 128)
+            _bound(f"{name} (characters)", len(text), 1, MAX_ID)
     if wire.options.explain not in EXPLAIN:
-        raise InvalidInput("REQUEST_INVALID", f"options.explain is {wire.options.explain!r}; expected one of {EXPLAIN}")
+        message = f"options.explain is {wire.options.explain[:60]!r}; expected one of {', '.join(EXPLAIN)}"
+        raise InvalidInput("REQUEST_INVALID", message)
     return wire
 
 
@@ -112,30 +119,36 @@ def parse(wire: DecisionRequest, customer_id: CustomerId, attributes: AttributeS
     if len(set(names)) != len(names):
         raise InvalidInput("REQUEST_INVALID", "a placement is asked for twice; ask once with a higher limit")
     context = dict(wire.context)
-    status, fix = _location(context.pop("location", None), now)
+    sent = None if wire.sent_at is None else parse_instant(wire.sent_at)
+    status, fix = _location(context.pop("location", None), sent, now)
     trip = context.pop("trip", None)
     booking = trip.get("booking_id") if isinstance(trip, Mapping) else None
+    if isinstance(booking, str):
+        _bound("context.trip.booking_id (characters)", len(booking), 0, MAX_ID)
     request = Request(
         customer_id=customer_id,
         placements=placements,
         locale=wire.locale,
         context=_context(context, attributes, now),
-        trip=booking if isinstance(booking, str) else None,
+        trip=booking if isinstance(booking, str) and booking else None,
     )
     return Asked(request, status, fix, wire)
 
 
 def _placement(wanted: WantedPlacement) -> PlacementRequest:
+    _bound("placement (characters)", len(wanted.placement), 1, MAX_ID)
     _bound(f"limit of {wanted.placement[:60]!r}", wanted.limit, 1, MAX_LIMIT)
     return PlacementRequest(PlacementId(wanted.placement), wanted.limit)
 
 
-def _location(sent: object, now: Millis) -> tuple[str, Fix | None]:
-    """(status, fix or None). The fix's own time counts unless the phone's clock cannot be right."""
-    if sent is None:
+def _location(said: object, sent: Millis | None, now: Millis) -> tuple[str, Fix | None]:
+    """(status, fix or None). The fix keeps its age, by the phone's own clock if `sent` tells that one; without it
+
+    its time counts unless the phone's clock cannot be right."""
+    if said is None:
         return "not_determined", None
     try:
-        location = msgspec.convert(sent, SentLocation)
+        location = msgspec.convert(said, SentLocation)
     except msgspec.ValidationError as error:
         raise InvalidInput("LOCATION_INVALID", f"context.location: {error}") from error
     if location.status not in STATUSES:
@@ -143,9 +156,9 @@ def _location(sent: object, now: Millis) -> tuple[str, Fix | None]:
         raise InvalidInput("LOCATION_INVALID", message)
     if location.status not in ("precise", "approximate") or location.lat is None or location.lon is None:
         return location.status, None
-    at = now if location.at is None else parse_instant(location.at)
-    if at > now or at < now - DAY_MS:
-        at = now  # a clock in 1970 or 2100 says nothing about the fix, which the app sends as it gets it
+    at = now if location.at is None else corrected(parse_instant(location.at), sent, now)
+    if sent is None and at < now - DAY_MS:
+        at = now  # a clock in 1970 says nothing about the fix, which the app sends as it gets it
     return location.status, Fix(location.lat, location.lon, location.accuracy_m, at)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from offers.offer import Schedule, Season
 from offers.proposition import Code
 from streams.ids import Millis
-from streams.instant import DAY_MS, MINUTE_MS, millis, moment
+from streams.instant import MINUTE_MS, millis, moment
 
 QUARTER_MS = 15 * MINUTE_MS
 """Every change of a zone's offset falls on a quarter of an hour of UTC."""
@@ -111,5 +111,4 @@ def day_start(now: Millis, zone_name: str) -> Millis:
     """The first instant of the local day that holds `now`."""
     where = zone(zone_name)
     local = moment(now).astimezone(where)
-    start = millis(datetime(local.year, local.month, local.day, tzinfo=where))
-    return start if start <= now else start - DAY_MS
+    return millis(datetime(local.year, local.month, local.day, tzinfo=where))

@@ -52,7 +52,9 @@ def situate(found: Situation, catalog: Catalog, *, every_subject: bool = False) 
     keys = sorted(catalog.selectors) if every_subject else catalog.selectors_of(catalog.survivors(inputs))
     around = subjects.Surroundings(found.profile, found.whereabouts, found.market, found.now, found.request.trip)
     bound = subjects.bind(catalog, keys, around)
-    return msgspec.structs.replace(inputs, subjects=bound.subjects, consulted=bound.consulted)
+    return msgspec.structs.replace(
+        inputs, subjects=bound.subjects, consulted=bound.consulted, subjects_change_at=bound.changes_at
+    )
 
 
 def derived_context(found: Situation, places: Places, seasons: tuple[str, ...]) -> FactDict:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from offers.catalog import Catalog
+import msgspec
+
+from offers.catalog import FOREVER, FRIENDS_BOOKED, Catalog
 from offers.offer import Selector
 from streams.attributes import PHASES, AttributeSet
 from streams.ids import Millis
@@ -15,6 +17,7 @@ from streams.profile import BookingFact, MaskedProfile
 from streams.record import FactDict, Subject
 
 MAX_SUBJECTS = 8
+CANCELLED = "cancelled"
 NEAR_PORT_M = 50_000.0
 """`from_here`: sailings from ports at most this far from the whereabouts."""
 NEAR_VENUE_M = 15_000.0
@@ -46,7 +49,10 @@ class Bound:
     consulted: tuple[str, ...]
     """Sailing ids, `line:<id>` and `venue:<id>` whose change outdates the subjects; sorted. Lines without a
 
-    sailing are here too: one may be added."""
+    sailing are here too: one may be added. So are the sailings of bookings that are no subject: they may become one.
+    """
+    changes_at: Millis = 0
+    """When time alone next brings or takes a subject; 0: never. What changes in one is its own `changes_at`."""
 
 
 def bind(catalog: Catalog, keys: Iterable[str], around: Surroundings) -> Bound:
@@ -54,7 +60,7 @@ def bind(catalog: Catalog, keys: Iterable[str], around: Surroundings) -> Bound:
     binder = _Binder(catalog, around)
     subjects = {key: binder.subjects(catalog.selectors[key])[:MAX_SUBJECTS] for key in keys}
     names = {name for found in subjects.values() for subject in found for name in subject.consulted}
-    return Bound(subjects, tuple(sorted(names | binder.lines)))
+    return Bound(subjects, tuple(sorted(names | binder.consulted)), min(binder.changes, default=0))
 
 
 class _Binder:
@@ -65,7 +71,8 @@ class _Binder:
         self.places = catalog.places
         self.around = around
         self.names = market_names(catalog.attributes)
-        self.lines: set[str] = set()
+        self.consulted: set[str] = set()
+        self.changes: set[Millis] = set()
         self._sailings: dict[str, FactDict] = {}
 
     def subjects(self, selector: Selector) -> tuple[Subject, ...]:
@@ -76,19 +83,30 @@ class _Binder:
         return tuple(self._venue(venue) for venue in self._chosen_venues(selector))
 
     def _open_bookings(self) -> list[tuple[str, BookingFact]]:
-        """Open bookings not long past, the app's trip first, then by departure."""
+        """Open bookings not long past, the app's trip first, then by departure; those without a timetable last."""
         around = self.around
         found = []
         for key, booking in around.profile.bookings.items():
+            if booking.status != "open":
+                continue
+            self.consulted.add(booking.sailing_id)
             sailing = around.market.sailings.get(booking.sailing_id)
-            over = sailing is not None and sailing.arrival and sailing.arrival + ARRIVED_MS < around.now
-            if booking.status == "open" and not over:
-                departure = sailing.departure if sailing is not None else 0
+            over = sailing.arrival + ARRIVED_MS if sailing is not None and sailing.arrival else FOREVER
+            if around.now < over:
+                self._changing(over)
+                departure = sailing.departure if sailing is not None and sailing.departure else FOREVER
                 found.append((key != around.trip, departure, key, booking))
         return [(key, booking) for _, _, key, booking in sorted(found, key=lambda entry: entry[:3])]
 
+    def _changing(self, at: Millis) -> None:
+        """Note an instant at which the subjects change."""
+        if self.around.now < at < FOREVER:
+            self.changes.add(at)
+
     def _booking(self, key: str, booking: BookingFact) -> Subject:
-        sailing = self.around.market.sailings.get(booking.sailing_id) or Sailing(booking.sailing_id, booking.line)
+        sailing = self.around.market.sailings.get(booking.sailing_id) or Sailing(booking.sailing_id)
+        if not sailing.line:  # fares or rooms came before the timetable: the booking knows its line
+            sailing = msgspec.structs.replace(sailing, line=booking.line)
         facts: FactDict = {"booking.id": (key, booking.at), "booking.status": (booking.status, booking.at)}
         for number, value in booking.values.items():
             attribute = self.attributes.by_number.get(number)
@@ -96,7 +114,7 @@ class _Binder:
                 facts[attribute.qualified] = (value, booking.at)
         facts.update(self._sailing_facts(sailing))
         changes = 0
-        if sailing.departure:
+        if sailing.departure and sailing.status != CANCELLED:
             phase, changes = phase_of(sailing, self.around.now)
             facts["booking.phase"] = (phase, self.around.now)
         about = {"booking_id": key, "sailing_id": booking.sailing_id}
@@ -108,13 +126,20 @@ class _Binder:
             booked = [around.market.sailings.get(booking.sailing_id) for _, booking in self._open_bookings()]
             ahead = [sailing for sailing in booked if sailing is not None and sailing.departure > around.now]
             return sorted(ahead, key=_departure)[:1]
-        horizon = around.now + (selector.within_ms or SALES_HORIZON_MS)
-        found = []
+        within_ms = selector.within_ms or SALES_HORIZON_MS
+        found, later = [], []
         for line in self._lines(selector):
-            self.lines.add(f"line:{line}")
-            ids = departures(around.market, line, after=around.now, before=horizon, limit=MAX_SUBJECTS)
-            found += [around.market.sailings[sailing_id] for sailing_id in ids]
+            self.consulted.add(f"line:{line}")
+            found += self._departing(line, (around.now + 1, around.now + within_ms), MAX_SUBJECTS)
+            later += self._departing(line, (around.now + within_ms, FOREVER), 1)
+        if len(found) < MAX_SUBJECTS:
+            for sailing in later:
+                self._changing(sailing.departure - within_ms + 1)
         return sorted(found, key=_departure)[:MAX_SUBJECTS]
+
+    def _departing(self, line: str, span: tuple[Millis, Millis], limit: int) -> list[Sailing]:
+        market = self.around.market
+        return [market.sailings[found] for found in departures(market, line, span[0], span[1], limit)]
 
     def _lines(self, selector: Selector) -> list[str]:
         if selector.mode == "line":
@@ -137,7 +162,7 @@ class _Binder:
             facts = sailing_facts(sailing, self.names, self.places, self.around.now)
             friends = friends_booked(self.around.profile, sailing.id, self.around.now)
             if friends is not None:
-                facts["sailing.friends_booked"] = (friends, self.around.now)
+                facts[FRIENDS_BOOKED] = (friends, self.around.now)
             self._sailings[sailing.id] = facts
         return facts
 
@@ -146,13 +171,25 @@ class _Binder:
         if selector.mode == "id":
             return [selector.venue] if selector.venue is not None and selector.venue in venues else []
         if selector.mode == "on_board":
-            aboard = any(s.facts.get("booking.phase", ("",))[0] == "on_board" for s in self.subjects(BOOKINGS))
-            return sorted(venue.id for venue in venues.values() if venue.on_board) if aboard else []
+            lines = self._lines_aboard()
+            aboard = [v for v in venues.values() if v.on_board and (v.line in lines if v.line else lines)]
+            return sorted(venue.id for venue in aboard)
         cell = self.around.whereabouts.cell
         if cell is None:
             return []
-        near = [(self.places.distance_m(cell, f"venue:{v.id}"), v.id) for v in venues.values() if not v.on_board]
+        near = [(self.places.distance_m(cell, f"venue:{v.id}"), v.id) for v in venues.values() if v.position]
         return [venue for distance, venue in sorted(near) if distance <= NEAR_VENUE_M]
+
+    def _lines_aboard(self) -> set[str]:
+        """The lines that the customer is on right now, each with its way back: a ship sails both. Empty: ashore."""
+        found: set[str] = set()
+        for booking in self.subjects(BOOKINGS):
+            self._changing(booking.changes_at)
+            if booking.facts.get("booking.phase", ("",))[0] == "on_board":
+                line = str(booking.facts.get("sailing.line", ("",))[0])
+                known = self.places.lines.get(line)
+                found |= {line, known.back().id if known is not None else line}
+        return found
 
     def _venue(self, key: str) -> Subject:
         venue, now = self.places.venues[key], self.around.now
@@ -171,33 +208,53 @@ def _departure(sailing: Sailing) -> tuple[Millis, str]:
     return sailing.departure, sailing.id
 
 
+Named = tuple[str, str | None]
+"""(fact name, the unit it is declared in)"""
+
+
 @dataclass(frozen=True, slots=True)
 class MarketNames:
-    """Which facts the market's keys fill: product -> fact names, kind of room -> fact names."""
+    """Which facts the market's keys fill: product -> facts, kind of room -> facts."""
 
-    fares: Mapping[str, tuple[str, ...]]
-    rooms: Mapping[str, tuple[str, ...]]
+    fares: Mapping[str, tuple[Named, ...]]
+    rooms: Mapping[str, tuple[Named, ...]]
 
 
 def market_names(attributes: AttributeSet) -> MarketNames:
     """From the declarations: `market.fare` by product from sailing.fare, `market.cabins_free` by kind, ..."""
-    fares: dict[str, tuple[str, ...]] = {}
-    rooms: dict[str, tuple[str, ...]] = {}
+    fares: dict[str, tuple[Named, ...]] = {}
+    rooms: dict[str, tuple[Named, ...]] = {}
     for attribute in attributes.by_name.values():
         target = {"sailing.fare": fares, "sailing.capacity": rooms}.get(attribute.event or "")
         if target is None:
             continue
-        for key in attribute.keys:
-            target[key] = (*target.get(key, ()), f"{attribute.qualified}.{key}")
-        if not attribute.keys:
-            target[attribute.name] = (*target.get(attribute.name, ()), attribute.qualified)
+        names = {key: f"{attribute.qualified}.{key}" for key in attribute.keys}
+        for key, name in (names or {attribute.name: attribute.qualified}).items():
+            target[key] = (*target.get(key, ()), (name, attribute.unit))
     return MarketNames(fares, rooms)
 
 
 def sailing_facts(sailing: Sailing, names: MarketNames, places: Places, now: Millis) -> FactDict:
-    """sailing.* and market.* facts of one sailing; what the market has not said is absent."""
+    """sailing.* and market.* facts of one sailing; what the market has not said is absent.
+
+    So is a fare in another currency than its attribute is declared in: nobody may take it for that.
+    """
+    facts = _timetable(sailing, places, now)
+    for product, (minor, currency, as_of) in sailing.fares.items():
+        for name, unit in names.fares.get(product, ()):
+            if unit is None or unit == currency:
+                facts[name] = (minor, as_of)
+    for kind, (free, as_of) in sailing.free.items():
+        for name, _ in names.rooms.get(kind, ()):
+            facts[name] = (free, as_of)
+    return facts
+
+
+def _timetable(sailing: Sailing, places: Places, now: Millis) -> FactDict:
     at = sailing.as_of
-    facts: FactDict = {"sailing.id": (sailing.id, at), "sailing.line": (sailing.line, at)}
+    facts: FactDict = {"sailing.id": (sailing.id, at)}
+    if sailing.line:
+        facts["sailing.line"] = (sailing.line, at)
     line = places.lines.get(sailing.line)
     if line is not None:
         facts["sailing.origin"] = (line.origin, at)
@@ -208,12 +265,6 @@ def sailing_facts(sailing: Sailing, names: MarketNames, places: Places, now: Mil
         facts["sailing.departs_in"] = (sailing.departure - now, now)
         facts["sailing.departs_on"] = (departs_on(sailing, places), at)
         facts["sailing.status"] = (sailing.status, at)
-    for product, (minor, _, as_of) in sailing.fares.items():
-        for name in names.fares.get(product, ()):
-            facts[name] = (minor, as_of)
-    for kind, (free, as_of) in sailing.free.items():
-        for name in names.rooms.get(kind, ()):
-            facts[name] = (free, as_of)
     return facts
 
 

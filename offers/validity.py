@@ -6,13 +6,18 @@ from offers.catalog import Catalog, facts_of
 from offers.condition import LOCATION
 from offers.eligibility import instant_of
 from offers.proposition import Slate
+from offers.representation import expires
 from streams.ids import Millis
-from streams.profile import BUCKET_MS
+from streams.profile import BUCKET_MS, bucket_of
 from streams.record import DecisionInputs, Subject
 
 
 def valid_until(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, ...]) -> Millis:
-    """The next boundary after `now`: refresh, schedules, seasons, counter buckets, freshness, subjects."""
+    """The next boundary after `now`: refresh, schedules, seasons, counter buckets, freshness, subjects, expiry.
+
+    Until then deciding again gives the same slates, but for a model whose features move with the clock: those the
+    placements' refresh bounds.
+    """
     return min(at for at in _boundaries(inputs, catalog, slates) if at > inputs.now)
 
 
@@ -22,7 +27,13 @@ def _boundaries(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, .
     yield now + 1000 * min((placement.refresh_after_s for placement in known if placement), default=1)
     yield catalog.interval(now)[1]
     yield inputs.season_changes_at
-    yield (now // BUCKET_MS + 1) * BUCKET_MS  # a counter's window moves on; so does every local hour
+    yield (bucket_of(now) + 1) * BUCKET_MS  # calendar windows and friends move on; so does every local hour
+    for span in catalog.spans:
+        yield (bucket_of(now - span) + 1) * BUCKET_MS + span
+    yield inputs.subjects_change_at
+    for slate in slates:
+        for slot in slate.slots:
+            yield expires(slot.candidate, now, inputs.seasons)
     yield from _freshness_ends(inputs, catalog)
     for subjects in inputs.subjects.values():
         for subject in subjects:
@@ -31,10 +42,12 @@ def _boundaries(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, .
 
 
 def _freshness_ends(inputs: DecisionInputs, catalog: Catalog) -> Iterator[Millis]:
-    facts = facts_of(inputs)
+    facts, where = facts_of(inputs), inputs.whereabouts
     for name, fresh in catalog.freshness:
         if name == LOCATION:
-            yield inputs.whereabouts.at + fresh + 1
+            stale = where.cell is not None and where.at + fresh < inputs.now
+            # a newer fix of the same cell would be fresh again, and must not be answered with this
+            yield inputs.now + 1 if stale else where.at + fresh + 1
         elif (fact := facts.get(name)) is not None:
             yield fact[1] + fresh + 1
 
@@ -47,7 +60,8 @@ def _subject_ends(subject: Subject, inputs: DecisionInputs, catalog: Catalog) ->
     departure = subject.facts.get("sailing.departure")
     if departure is not None and isinstance(departure[0], int):
         for threshold in catalog.countdowns:
-            yield departure[0] - threshold
+            yield departure[0] - threshold  # `at most` begins to hold
+            yield departure[0] - threshold + 1  # `at least` ends
     for relative in catalog.relative_ends:
         at = instant_of(relative, subject.facts)
         if at is not None:

@@ -39,6 +39,8 @@ def _stays(token: OfferToken, inputs: DecisionInputs, catalog: Catalog) -> bool:
     offer = catalog.by_id.get(token.offer_id)
     if offer is None or token.customer_id != inputs.request.customer_id or token.expired(inputs.now):
         return False
+    if token.placement not in offer.placements or token.placement not in catalog.placements:
+        return False
     reasons = against(offer, token.about, inputs, catalog)
     if offer.fallback:
         return not any(reason.code in (Code.NOT_STARTED, Code.EXPIRED, Code.NOT_SCHEDULED) for reason in reasons)

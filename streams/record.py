@@ -81,6 +81,8 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     seasons: tuple[str, ...] = ()
     """Seasons active now, sorted."""
     season_changes_at: Millis = 0
+    subjects_change_at: Millis = 0
+    """When time alone next brings or takes a subject: a sailing enters a window, a booking is history; 0: never."""
     market_version: int = -1
     candidate_limit: int = 384
     """How many candidates may be scored; 0: fallback at once (the deadline left no time)."""
