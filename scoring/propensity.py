@@ -1,5 +1,6 @@
 """Propensity: the declared prior, LightGBM's trees, or their compiled form, behind one function type."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.record import DecisionInputs
 PRIOR = ModelId("prior")
 PARITY = 1e-9
 """Most that compiled margins may differ from the booster's on the folder's sample."""
+_SIZES = re.compile(r"^tree_sizes=([0-9 ]+)$", re.MULTILINE)
 Numbers = NDArray[np.float64]
 _Part = TypeVar("_Part")
 
@@ -87,7 +89,7 @@ def open_model(folder: Path) -> Model:
     features = _part(folder, FEATURES, FeatureList)
     try:
         ready = plan(features)
-        booster = lightgbm.Booster(model_str=(folder / MODEL).read_text())
+        booster = lightgbm.Booster(model_str=_whole((folder / MODEL).read_text()))
         sample = np.load(folder / SAMPLE)
     except (InvalidInput, lightgbm.basic.LightGBMError, OSError, ValueError) as error:
         raise invalid(folder, str(error)) from error
@@ -103,6 +105,15 @@ def open_model(folder: Path) -> Model:
         evidence=_part(folder, EVIDENCE, Evidence),
         form="compiled" if agrees else "booster",
     )
+
+
+def _whole(text: str) -> str:
+    """The text of trees, if all are there: LightGBM does not refuse the others, it ends the process. ValueError."""
+    sizes = _SIZES.search(text)
+    first, end = text.find("\nTree=0\n") + 1, text.find("end of trees")
+    if not text.startswith("tree\n") or sizes is None or sum(map(int, sizes[1].split())) != end - first:
+        raise ValueError(f"{MODEL} does not hold the trees it lists")
+    return text
 
 
 def _booster(booster: lightgbm.Booster) -> Margins:

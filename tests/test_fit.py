@@ -1,0 +1,59 @@
+"""Fit: the same trees from the same rows, strangers among them, and a discount that never puts anybody off."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from scoring.dataset import Dataset, build, learn_features
+from scoring.features import Part
+from scoring.fit import Recipe, Run, grow, text_of, without_history
+from tests.scoring_world import ATTRIBUTES, QUICK, world
+
+DATASET = build(world(), learn_features(world(), ATTRIBUTES))
+EVERYTHING = np.arange(len(DATASET))
+
+
+def put_off(dataset: Dataset) -> Dataset:
+    """A log in which deep discounts came with refusals."""
+    rows = dataset.rows.copy()
+    spot = dataset.features.names.index("offer.discount")
+    rows[:, spot] = np.where(dataset.outcome > 0, 5.0, 40.0) + np.arange(len(dataset)) % 7
+    return replace(dataset, rows=rows)
+
+
+def test_rows_seed_and_recipe_decide_every_byte() -> None:
+    one, other = (text_of(grow(DATASET, EVERYTHING, 8, Run(3, 1, QUICK))) for _ in range(2))
+    assert one == other
+    assert "num_threads" not in one
+    assert one != text_of(grow(DATASET, EVERYTHING, 8, Run(4, 1, QUICK)))
+
+
+def test_growing_leaves_the_rows_alone() -> None:
+    before = DATASET.digest()
+    grow(DATASET, EVERYTHING, 3, Run(0, 1, QUICK))
+    assert DATASET.digest() == before
+
+
+def test_a_deeper_discount_never_lowers_the_propensity_even_where_the_log_says_so() -> None:
+    against = put_off(DATASET)
+    booster = grow(against, EVERYTHING, 30, Run(0, 1, QUICK))
+    spot = against.features.names.index("offer.discount")
+    for row in against.rows[::60]:
+        deeper = np.repeat(row[None, :], 60, axis=0)
+        deeper[:, spot] = np.linspace(0, 60, 60)
+        assert (np.diff(booster.predict(deeper, raw_score=True)) >= 0).all()
+
+
+def test_without_history_nobody_has_seen_anything_and_the_rest_stays() -> None:
+    changed = without_history(DATASET.rows, DATASET.features)
+    for spot, column in enumerate(DATASET.features.columns):
+        if column.part is Part.HISTORY:
+            assert np.nansum(changed[:, spot]) == 0
+        else:
+            assert changed[:, spot].tobytes() == DATASET.rows[:, spot].tobytes()
+
+
+def test_a_recipe_without_strangers_grows_other_trees() -> None:
+    known = Recipe(rounds=QUICK.rounds, leaves=QUICK.leaves, strangers=0.0)
+    met, mixed = (text_of(grow(DATASET, EVERYTHING, 8, Run(3, 1, recipe))) for recipe in (known, QUICK))
+    assert met != mixed
