@@ -36,8 +36,6 @@ FOLDER = ROOT / ".offing" / "demo"
 CAMPAIGNS = ROOT / "deploy" / "campaigns"
 SCOPES = "decide,events,simulate,admin"
 CUSTOMERS = 2_000
-RECORDS_S = 30.0
-"""So long at most until the world's last decision has reached the lake."""
 TOKEN_TTL = "12h"
 INTERRUPTED = 130
 
@@ -105,7 +103,7 @@ async def _acts(console: Console, service: Service, secret: str, chosen: argpars
         report = await _live(console, client, world)
         show_report(console, report)
         with console.status("waiting for the last decision to reach the lake"):
-            await _in_the_lake(client, report.last_decision)
+            await service.in_the_lake(client, report.last_decision)
         await asyncio.to_thread(_train, console, service, report)
         stage = Stage(client, max(_wall_clock(), report.end))
         await stage.set_up()
@@ -129,15 +127,6 @@ async def _live(console: Console, client: httpx.AsyncClient, world: World) -> Wo
     if not report.outcomes["clicked"]:
         raise Failed("nobody opened an offer, so there is nothing to learn from")
     return report
-
-
-async def _in_the_lake(client: httpx.AsyncClient, decision_id: str) -> None:
-    ending = time.monotonic() + RECORDS_S
-    while time.monotonic() < ending:
-        if (await client.get(f"/v1/decisions/{decision_id}")).status_code == 200:
-            return
-        await asyncio.sleep(0.5)
-    raise Failed(f"decision {decision_id} has not reached the lake after {RECORDS_S:.0f} s")
 
 
 def _train(console: Console, service: Service, report: WorldReport) -> None:

@@ -4,6 +4,7 @@ The child does not outlive this process: it is stopped at the end of the block, 
 killed outright.
 """
 
+import asyncio
 import ctypes
 import json
 import os
@@ -124,6 +125,15 @@ class Service:
             return None
         answer: dict[str, Any] = found.json()
         return answer
+
+    async def in_the_lake(self, client: httpx.AsyncClient, decision_id: str, within_s: float = 30.0) -> None:
+        """Until a decision, and what was logged before it, can be trained on. Raises Failed."""
+        ending = time.monotonic() + within_s
+        while time.monotonic() < ending:
+            if (await client.get(f"/v1/decisions/{decision_id}")).status_code == 200:
+                return
+            await asyncio.sleep(0.5)
+        raise Failed(f"decision {decision_id} has not reached the lake after {within_s:.0f} s; {self.said()}")
 
     def wait_for_model(self, model: str, within_s: float = 15.0) -> None:
         """Until the running service scores with this model. Raises Failed."""

@@ -2,7 +2,7 @@
 
 It knows Offing's public doors and nothing behind them: it imports none of the packages. Time is simulated: every
 request says `Offing-Now`, hour after hour, from three weeks before `end` up to `end`; within an hour first the market
-speaks, then bookings are made, then people ask, then they answer what they were shown. What somebody does depends on
+speaks, then bookings are told, then people ask, then they answer what they were shown. What somebody does depends on
 the seed, on themselves and on what they were shown, never on the order in which answers arrive.
 
 Reading order: world_geography, world_market, world_people, world_lives, world_tastes, world_doors, world_teller, world.
@@ -117,6 +117,8 @@ class World:
         self._aboard: dict[str, set[str]] = {}
         """Sailing -> who is booked on it."""
         self._open: Counter[str] = Counter()
+        self._owed: list[Told] = []
+        """What the tills and the booking system tell within the hour."""
         for person in self.people.values():
             self._live(person)
 
@@ -135,7 +137,7 @@ class World:
             await self._hour(doors, tick, number)
             counts = self.report.outcomes
             progress(Progress((number + 1) / len(ticks), tick, self.report.decisions, counts["clicked"]))
-        await doors.send_events(list(self.market.news(self.span.end, whole=True)), self.span.end)
+        await doors.send_events([*self.market.news(self.span.end, whole=True), *self._owed], self.span.end)
         return self._reported(doors, time.perf_counter() - began)
 
     def bookings_of(self, person_id: str) -> list[Booking]:
@@ -167,13 +169,16 @@ class World:
             whole = local(tick, "Europe/Rome").hour // NEWS_HOURS == WHOLE_NEWS_HOUR // NEWS_HOURS
             news += self.market.news(tick, whole=whole)
         news += (told for deed in self._deeds.pop(tick, []) for told in deed(tick))
+        news += self._owed
+        self._owed = []
         await doors.send_events(news, tick)
         sessions = _one_each(self._sessions.pop(tick, []))
         answered = await asyncio.gather(*(self._ask(doors, session, tick) for session in sessions))
         at = tick + ANSWERS_AFTER_MS
-        outcomes = [outcome for answer in answered for outcome in answer.outcomes]
-        paid = [told for answer in answered for item in answer.redeemed for told in self._redeem(answer, item, at)]
-        await asyncio.gather(doors.send_outcomes(outcomes, at), doors.send_events(paid, at))
+        await doors.send_outcomes([outcome for answer in answered for outcome in answer.outcomes], at)
+        self._owed = [
+            told for answer in answered for item in answer.redeemed for told in self._redeem(answer, item, at)
+        ]
 
     async def _ask(self, doors: Doors, session: Session, tick: int) -> _Answered:
         person = self.people[session.person]
