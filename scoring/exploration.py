@@ -17,8 +17,8 @@ def choose(scores: Sequence[float], strength: float, draw: float) -> tuple[int, 
     `scores` in descending order, finite; `strength` 0 (the best, always) to 1 (nearly even); `draw` in [0, 1).
     Raises InvalidInput EXPLORATION_EMPTY or EXPLORATION_STRENGTH.
 
-    >>> choose([4.0, 2.0], 0.3, 0.95)
-    (1, 0.1)
+    >>> choose([4.0, 4.0], 0.5, 0.9)
+    (1, 0.25)
     """
     if strength == 0 and scores:
         return 0, 1.0
