@@ -15,6 +15,7 @@ from offers.campaign_price import read_price, read_value
 from offers.campaign_schedule import read_schedule, read_zone
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
 from offers.offer import Campaign, Consent, Offer, Price, Representation
+from streams.attributes import Value
 from streams.findings import did_you_mean, listed, shown
 from streams.ids import CampaignId, PlacementId
 from streams.positioned_yaml import MapNode, Node, TextNode
@@ -114,7 +115,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     if representation is None:
         return None
     return Offer(
-        facts=_facts(campaign_id, part),
+        facts=_facts(campaign_id, part, price),
         where=f"{draft.sheet.path}:{fields['campaign'].line if 'campaign' in fields else 1}",
         placements=placements,
         representation=representation,
@@ -135,17 +136,27 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     )
 
 
-def _facts(campaign_id: CampaignId, part: OfferPart) -> OfferFacts:
+def _facts(campaign_id: CampaignId, part: OfferPart, price: Price | None) -> OfferFacts:
     return OfferFacts(
         part.id,
         campaign_id,
         part.collection,
-        dict(part.attributes),
+        {**_price_facts(price), **part.attributes},
         starting_mean=part.mean,
         starting_evidence=part.evidence,
         goal_event=part.goal.event,
         goal_within_ms=part.goal.within_ms,
     )
+
+
+def _price_facts(price: Price | None) -> dict[str, Value]:
+    """What scoring may know of a price: the amount if it is fixed, the market fact it follows, the share taken off."""
+    if price is None:
+        return {}
+    facts: dict[str, Value] = {"offer.discount": price.discount * 100}
+    if price.source is None:
+        return {**facts, "offer.price": price.amount}
+    return {**facts, "offer.price_source": price.source}
 
 
 def _check_fallback(draft: Draft, fields: Mapping[str, Node], offer: Offer | None) -> None:

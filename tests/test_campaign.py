@@ -269,3 +269,11 @@ def test_warnings_never_crowd_out_an_error(folder: Path, deployment: LoadedFolde
     campaign, findings = check(folder, deployment, f"limits: [{', '.join(windows)}]\n{MINIMAL}extra: 1\n")
     assert campaign is None
     assert codes(findings).count("UNKNOWN_KEY") == 1
+
+
+def test_scoring_knows_the_discount_and_the_fare_it_follows(folder: Path, deployment: LoadedFolder) -> None:
+    fixed = offer_of(folder, deployment, "price: {amount: 49 EUR, discount: 30 %}\n" + MINIMAL)
+    assert fixed.facts.attributes["offer.discount"] == 30.0
+    assert fixed.facts.attributes["offer.price"] == 4_900
+    unpriced = offer_of(folder, deployment, MINIMAL)
+    assert "offer.discount" not in unpriced.facts.attributes
