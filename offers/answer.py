@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from offers import cache, decision_id, explain, reply
 from offers.answer_store import NOTHING_FOUND, AnswerStore, Found, Writes
 from offers.catalog import Catalog
@@ -27,7 +29,7 @@ from streams.ids import CampaignId, CustomerId, Millis, OfferId, PlacementId
 from streams.log import LOCATIONS, Entry
 from streams.market import Market
 from streams.places import Whereabouts
-from streams.profile import MaskedProfile, Pending, Profile, apply_pending
+from streams.profile import EMPTY, MaskedProfile, Pending, Profile, apply_pending
 from streams.profile_mask import mask
 from streams.profile_store import PRESENCE_MS, is_behind, read_pending, read_presence, read_profile
 from streams.record import DecisionInputs, encode
@@ -35,11 +37,14 @@ from streams.record import DecisionInputs, encode
 logger = logging.getLogger("offing.answer")
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 FULL_LIMIT = 384
+UNAVAILABLE = "profile_unavailable"
 RESERVE_MS = 3.0
 """Kept of a deadline for rendering and the network."""
 CANDIDATES_PER_MS = 20
 """How many candidates a millisecond of deadline is good for: .05 ms each, on a slow core."""
 LOCATION_PURPOSE = "location"
+NO_REQUEST_ID = ""
+"""Where the one read looks for a repeat if the app named no request: no app can name one so."""
 
 
 Minted = tuple[tuple[str, ...], ...]
@@ -128,10 +133,10 @@ class Answerer:
 
     async def _make(self, asked: Asked, door: Doorway) -> Made:
         revision = asked.wire.options.revision
-        engine = self._tools.engine() if revision is None else self._tools.revision(revision)
+        engine = self._tools.engine() if revision is None else await asyncio.to_thread(self._tools.revision, revision)
         resolved = engine.catalog.places.resolve(asked.fix, asked.location_status)
         key = cache.key(asked.request, resolved, door.caller)
-        found, unread = await self._read(door, asked.wire.request_id or "-", key)
+        found, unread = await self._read(door, asked.wire.request_id or NO_REQUEST_ID, key)
         work = self._situation(asked, door, engine, _Read(resolved, found, unread))
         gone = self._withdrawn(asked, work)
         kept = self._kept(asked, found, work)
@@ -155,7 +160,7 @@ class Answerer:
         try:
             found = await self._tools.store.read(door.customer_id, request_id, key)
         except OffingError:
-            return NOTHING_FOUND, ("profile_unavailable",)
+            return NOTHING_FOUND, (UNAVAILABLE,)
         telemetry.STORE_READ_SECONDS.observe(time.perf_counter() - begun)
         return found, ()
 
@@ -317,23 +322,31 @@ def candidate_limit(deadline_ms: float | None, started: float) -> int:
     if deadline_ms is None:
         return FULL_LIMIT
     left_ms = deadline_ms - RESERVE_MS - (time.perf_counter() - started) * 1000
-    return max(0, min(FULL_LIMIT, int(left_ms * CANDIDATES_PER_MS)))
+    return int(max(0.0, min(FULL_LIMIT, left_ms * CANDIDATES_PER_MS)))
 
 
 def _profile(found: Found, door: Doorway, attributes: AttributeSet) -> tuple[Profile, tuple[str, ...]]:
-    """The stored profile with the events accepted since; says so if some of those are out of reach."""
-    stored = read_profile(found.profile)
+    """The stored profile with the events accepted since; says so if it cannot be read or some are out of reach."""
+    lacking: tuple[str, ...] = ()
+    try:
+        stored = read_profile(found.profile)
+    except OffingError as error:
+        logger.error("a stored profile cannot be read", extra={"code": error.code})
+        stored, lacking = EMPTY, (UNAVAILABLE,)
     pending = read_pending(found.pending)
     profile = apply_pending(stored, (*pending, *door.events), attributes)
     behind = ("profile_behind",) if is_behind(pending, stored) else ()
-    return profile, behind
+    return profile, (*lacking, *behind)
 
 
 def _whereabouts(read: _Read, profile: MaskedProfile, now: Millis) -> Whereabouts:
     """The request's own fix; without one, with consent, presence of the last 15 minutes; nothing if it is denied."""
     if read.resolved.status != "not_determined" or LOCATION_PURPOSE not in profile.purposes:
         return read.resolved
-    presence = read_presence(read.found.presence)
+    try:
+        presence = read_presence(read.found.presence)
+    except (OffingError, msgspec.DecodeError):  # by another version of Offing, and forgotten in 15 minutes anyway
+        return read.resolved
     return presence if presence is not None and 0 <= now - presence.at <= PRESENCE_MS else read.resolved
 
 

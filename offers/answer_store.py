@@ -1,17 +1,22 @@
 """What a decision reads from Redis, in one round trip, and what it leaves there behind the answer (idea 7)."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+import logging
+import re
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import redis.asyncio
 
-from streams.errors import OffingError
+from streams.errors import OffingError, Retry
 from streams.ids import CustomerId
 from streams.instant import MINUTE_MS
 from streams.profile_store import PENDING_ENTRIES, PENDING_MS
 from streams.valkey import Keys, store_errors
 
+logger = logging.getLogger("offing.answer_store")
+CODE = re.compile(r"\b[A-Z]{3,}\b")
 REQUEST_MS = 10 * MINUTE_MS
 """A repeated request_id within this time gives the same decision."""
 
@@ -42,7 +47,7 @@ class AnswerStore:
         """Round trips made to read; a decision makes one."""
 
     async def read(self, customer: CustomerId, request_id: str, key: str) -> Found:
-        """The one read: one pipeline in the customer's slot. Raises Retry STORE_UNAVAILABLE."""
+        """The one read: one pipeline in the customer's slot. Raises Retry STORE_UNAVAILABLE or STORE_REFUSED."""
         self.reads += 1
         keys = self._keys
         pipeline = self._client.pipeline(transaction=False)
@@ -51,7 +56,7 @@ class AnswerStore:
         pipeline.lrange(keys.pending(customer), 0, -1)
         pipeline.get(keys.request(customer, request_id))
         pipeline.get(keys.decision(customer, key))
-        with store_errors():
+        with _any_failure():
             profile, presence, pending, repeated, cached = await pipeline.execute()
         return Found(profile, presence, tuple(pending), repeated, cached)
 
@@ -100,9 +105,25 @@ class Writes:
     lives_ms: int
 
 
-async def _forgiving(work: Coroutine[object, object, object]) -> None:
+@contextmanager
+def _any_failure() -> Iterator[None]:
+    """What store_errors() leaves becomes a Retry too: a mistake of an operator's or of ours must not fail a customer.
+
+    Logs the server's code alone (WRONGTYPE, MISCONF, NOAUTH): the rest of its message has the key, and so the customer.
+    """
     try:
         with store_errors():
+            yield
+    except redis.RedisError as error:
+        code = CODE.search(str(error).rpartition("caused error: ")[2])
+        reason = code[0] if code else type(error).__name__
+        logger.error("Redis refuses a command: its configuration or what it holds is wrong", extra={"reason": reason})
+        raise Retry("STORE_REFUSED", f"Redis refuses a command ({reason}); see the log", after_s=1.0) from error
+
+
+async def _forgiving(work: Coroutine[object, object, object]) -> None:
+    try:
+        with _any_failure():
             await work
     except OffingError:
         return  # counted by the client's next read, which fails too and says degraded

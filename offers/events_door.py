@@ -192,7 +192,8 @@ def _split(body: bytes) -> tuple[Iterable[bytes], bool]:
             return map(bytes, raws), False
         return (bytes(_DECODE_ONE(body)),), True
     except UNREADABLE as error:
-        raise InvalidInput("JSON_MALFORMED", f"the body is not JSON: {told(error)}") from error
+        message = f"the body is not JSON: {told(error)}; send an event or an array in UTF-8, and no NaN or Infinity"
+        raise InvalidInput("JSON_MALFORMED", message) from error
 
 
 def _bounded(found: int) -> None:

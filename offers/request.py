@@ -68,6 +68,8 @@ class DecisionRequest(msgspec.Struct, frozen=True):
 
 
 _DECODE = msgspec.json.Decoder(DecisionRequest).decode
+_SYNTAX = msgspec.json.Decoder(msgspec.Raw).decode
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,23 @@ def read(body: bytes) -> DecisionRequest:
     try:
         wire = _DECODE(body)
     except msgspec.ValidationError as error:
+        _check_syntax(body)  # the first error found may be one of type, in front of one of syntax
         raise InvalidInput("REQUEST_INVALID", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"the body is not JSON: {error}; send one object in UTF-8, and no NaN or Infinity"
-        raise InvalidInput("JSON_MALFORMED", message) from error
+    except UNREADABLE as error:
+        raise _malformed(error) from error
     return bounded(wire)
+
+
+def _check_syntax(body: bytes) -> None:
+    try:
+        _SYNTAX(body)
+    except UNREADABLE as error:
+        raise _malformed(error) from error
+
+
+def _malformed(error: Exception) -> InvalidInput:
+    message = f"the body is not JSON: {error}; send one object in UTF-8, and no NaN or Infinity"
+    return InvalidInput("JSON_MALFORMED", message)
 
 
 def bounded(wire: DecisionRequest) -> DecisionRequest:

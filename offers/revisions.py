@@ -1,6 +1,7 @@
 """Revisions: a campaign folder named by the hash of its content, kept for replay, compiled when it is needed."""
 
 import os
+import re
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,7 @@ from streams.ids import RevisionId
 
 SUFFIXES = (".yaml", ".yml", ".geojson", ".csv")
 MAX_FILES = 100_000
+NAME = re.compile(r"r-[0-9a-f]{12}")
 
 
 def files(folder: Path) -> list[Path]:
@@ -75,7 +77,7 @@ def compiled(revision: RevisionId, loaded: LoadedFolder) -> Catalog:
 
 def find(revision: str, artifacts: Path) -> Path:
     """The kept folder of a revision. Raises NotFound REVISION_UNKNOWN."""
-    kept = artifacts / "revisions" / Path(revision).name
-    if not kept.is_dir():
+    kept = artifacts / "revisions" / revision
+    if not NAME.fullmatch(revision) or not kept.is_dir():
         raise NotFound("REVISION_UNKNOWN", f"no revision {revision[:40]!r} is kept in {artifacts / 'revisions'}")
     return kept

@@ -1,5 +1,9 @@
 """The FastAPI application: routes, problem details, and the runtime's life."""
 
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,7 +25,21 @@ def create() -> FastAPI:
     """The application of one worker, configured by the environment. Used by uvicorn as a factory."""
     settings = configuration.from_environment()
     configure_logging(settings.log_level)
+    _end_with_parent()
     return application(settings)
+
+
+def _end_with_parent() -> None:
+    """One of several workers drains and ends if the process that started it is killed: else it would hold the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="offing-parent", daemon=True).start()
 
 
 def application(settings: Settings) -> FastAPI:

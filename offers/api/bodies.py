@@ -15,6 +15,8 @@ MAX_EVENTS_BYTES = 1 << 20
 """Of a body of events or outcomes, before and after decompression."""
 MAX_DECISION_BYTES = 64 << 10
 GZIP = frozenset({"gzip", "x-gzip"})
+FORM = "application/x-www-form-urlencoded"
+"""What curl says of --data unless it is told otherwise."""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -75,7 +77,9 @@ def _check_media_type(header: str) -> None:
     is_json = kind in ("", "application/json") or (kind.startswith("application/") and kind.endswith("+json"))
     charset = parameters.replace(" ", "").replace('"', "")
     if not is_json or ("charset=" in charset and "charset=utf-8" not in charset):
-        raise InvalidInput("MEDIA_TYPE", f"Content-Type is {header[:60]!r}; send 'application/json' in UTF-8")
+        message = f"Content-Type is {header[:60]!r}; send 'application/json' in UTF-8"
+        hint = "; with curl add -H 'Content-Type: application/json'" if kind == FORM else ""
+        raise InvalidInput("MEDIA_TYPE", message + hint)
 
 
 class _Inflater:

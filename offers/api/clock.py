@@ -7,9 +7,12 @@ from fastapi import Request
 from offers.caller import Caller, require
 from streams.errors import InvalidInput
 from streams.ids import Millis
-from streams.instant import parse_instant
+from streams.instant import format_instant, parse_instant
 
 HEADER = "offing-now"
+EARLIEST = parse_instant("2000-01-01T00:00:00Z")
+LATEST = parse_instant("2200-01-01T00:00:00Z")
+"""A clock that is set must lie between: decision ids and local times have no room beyond."""
 
 
 def server_now() -> Millis:
@@ -27,10 +30,19 @@ def now_of(request: Request, caller: Caller, *, simulated: bool) -> Millis:
         raise InvalidInput("NOT_SIMULATED", message)
     if caller.kind != "customer":
         require(caller, "simulate")
-    return parse_instant(said)
+    return instant_of(said, "Offing-Now")
 
 
 def said_now(request: Request, *, simulated: bool) -> Millis:
     """For judging a token's own expiry before the caller is known: a simulated namespace believes the header."""
     said = request.headers.get(HEADER)
-    return parse_instant(said) if simulated and said is not None else server_now()
+    return instant_of(said, "Offing-Now") if simulated and said is not None else server_now()
+
+
+def instant_of(said: str, name: str) -> Millis:
+    """A clock that the caller sets. Raises InvalidInput TIME_INVALID."""
+    at = parse_instant(said)
+    if not EARLIEST <= at < LATEST:
+        expected = f"{format_instant(EARLIEST)} to {format_instant(LATEST)}"
+        raise InvalidInput("TIME_INVALID", f"{name} is {said[:40]!r}; expected an instant from {expected}")
+    return at

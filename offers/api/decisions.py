@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from offers.acceptance import weighed
 from offers.answer import Doorway
 from offers.api.bodies import MAX_DECISION_BYTES, read_body
+from offers.api.clock import instant_of
 from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, body_of
 from offers.api.events import arrival, rules
 from offers.api.problems import responses
@@ -18,10 +19,9 @@ from offers.api.session import Session, session_of
 from offers.caller import may_act_for, require
 from offers.catalog import Catalog
 from offers.events_door import accept_inline, said_by_request
-from offers.request import Asked, DecisionRequest, Options, WantedPlacement, parse, read
+from offers.request import Asked, DecisionRequest, WantedPlacement, bounded, parse, read
 from streams.errors import InvalidInput
 from streams.ids import CustomerId
-from streams.instant import parse_instant
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 JSON = "application/json"
@@ -54,9 +54,8 @@ async def offers(
     """One placement for the freshest stored whereabouts: no coordinates stand in a URL. 304 to a matching ETag."""
     started = time.perf_counter()
     session = await session_of(request, "decide")
-    wire = DecisionRequest(
-        placements=[WantedPlacement(placement, limit)], customer_id=customer_id, locale=locale, options=Options()
-    )
+    wanted = [WantedPlacement(placement, limit)]
+    wire = bounded(DecisionRequest(placements=wanted, customer_id=customer_id, locale=locale))
     body = await _answer(session, wire, started)
     tag = f'"{blake2b(_lasting(body), digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
@@ -73,7 +72,7 @@ def _lasting(body: bytes) -> bytes:
     for placement in answer["placements"]:
         for item in placement["items"]:
             item.pop("ttl_s")
-    return msgspec.json.encode(answer)
+    return msgspec.json.encode(answer, order="sorted")  # a cached decision comes back with its keys in another order
 
 
 async def _answer(session: Session, wire: DecisionRequest, started: float) -> bytes:
@@ -85,7 +84,7 @@ async def _answer(session: Session, wire: DecisionRequest, started: float) -> by
     if wire.options.now is not None:
         if not wire.options.dry_run:
             raise InvalidInput("NOW_NEEDS_DRY_RUN", "options.now moves the clock of a dry run only; add dry_run: true")
-        now = parse_instant(wire.options.now)
+        now = instant_of(wire.options.now, "options.now")
     runtime = session.runtime
     catalog = runtime.engine().catalog
     _known(wire, catalog)

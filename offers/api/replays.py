@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from offers import decision_id as ids
+from offers.api.clock import LATEST
 from offers.api.problems import responses
 from offers.api.session import session_of
 from offers.replay import Replay, replay
@@ -33,7 +34,8 @@ async def decision(request: Request, decision_id: str) -> Response:
 
 def replayed(runtime: Runtime, decision_id: str) -> dict[str, Any]:
     """The replay of a decision by its id. Raises NotFound, NotYet."""
-    if ids.time_of(decision_id) is None:
+    made = ids.time_of(decision_id)
+    if made is None or made >= LATEST:
         raise NotFound("DECISION_UNKNOWN", f"{decision_id[:40]!r} is no decision's id")
     record = runtime.lake.find(DecisionId(decision_id))
     if record is None:
