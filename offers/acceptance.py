@@ -24,6 +24,11 @@ class Kept:
     pending: tuple[Pending, ...] = ()
     degraded: tuple[str, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """Every event is to be sent again."""
+        return bool(self.batch.results) and all(result.status == "retry" for result in self.batch.results)
+
 
 class Acceptance:
     """Appends batches. One event loop owns it."""

@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from streams import telemetry
 from streams.errors import OffingError
-from streams.log import DECISIONS, Entry, EventLog, Topic
+from streams.log import DECISIONS, LOCATIONS, Entry, EventLog, Topic
 
 FLUSH_S = 0.05
 FLUSH_RECORDS = 500
 MAX_WAITING = 20_000
 """Beyond this many unwritten records the oldest are dropped and counted: memory is bounded, answers go on."""
 RETRY_S = 0.5
+TOLD_EVERY = 1_000
+"""Lost records are told of at the first and then by the thousand: a log that is away must not fill another one."""
 logger = logging.getLogger("offing.exposure")
 
 
@@ -32,8 +35,9 @@ class WriteBehind:
         """Queue one entry; never blocks and never fails."""
         if len(self._waiting) >= MAX_WAITING:
             del self._waiting[0]
-            self.dropped += 1
+            self._drop(1)
         self._waiting.append((topic, entry))
+        telemetry.RECORD_QUEUE.set(len(self._waiting))
         if len(self._waiting) == 1 or len(self._waiting) >= FLUSH_RECORDS:
             self._wake.set()
 
@@ -48,6 +52,7 @@ class WriteBehind:
 
     async def _flush(self) -> None:
         batch, self._waiting = self._waiting, []
+        telemetry.RECORD_QUEUE.set(0)
         by_topic: dict[str, tuple[Topic, list[Entry]]] = {}
         for topic, entry in batch:
             by_topic.setdefault(topic.name, (topic, []))[1].append(entry)
@@ -58,13 +63,30 @@ class WriteBehind:
         try:
             await asyncio.wrap_future(self._log.append(topic, entries))
         except OffingError as error:
-            logger.warning("records wait for the log", extra={"code": error.code, "count": len(entries)})
-            if self._closing:
-                self.dropped += len(entries)
-                return
-            await asyncio.sleep(error.after_s or RETRY_S)
-            self._waiting = [*((topic, entry) for entry in entries), *self._waiting][-MAX_WAITING:]
-            self._wake.set()
+            await self._failed(topic, entries, error)
+        else:
+            telemetry.RECORDS.labels("appended").inc(len(entries))
+
+    async def _failed(self, topic: Topic, entries: Sequence[Entry], error: OffingError) -> None:
+        if topic is LOCATIONS:
+            return  # a fix is worth nothing in a few minutes, and must not be kept for longer
+        logger.warning("records wait for the log", extra={"code": error.code, "count": len(entries)})
+        if self._closing:
+            self._drop(len(entries))
+            return
+        await asyncio.sleep(error.after_s or RETRY_S)
+        waiting = [*((topic, entry) for entry in entries), *self._waiting]
+        self._waiting = waiting[-MAX_WAITING:]
+        self._drop(len(waiting) - len(self._waiting))
+        self._wake.set()
+
+    def _drop(self, count: int) -> None:
+        if not count:
+            return
+        before, self.dropped = self.dropped, self.dropped + count
+        telemetry.RECORDS.labels("dropped").inc(count)
+        if before == 0 or before // TOLD_EVERY != self.dropped // TOLD_EVERY:
+            logger.error("records are lost: the log was away too long", extra={"count": self.dropped})
 
     def close(self) -> None:
         """Ask run() to drain and end."""

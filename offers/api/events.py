@@ -11,9 +11,11 @@ from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.arrival import Arrival, Rules
 from offers.events_door import Batch, accept_events, accept_outcomes
+from streams.errors import Retry
 
 router = APIRouter(prefix="/v1", tags=["events"])
 JSON = "application/json"
+AFTER_S = 1.0
 KEPT = {"results": [{"id": "e-91", "status": "accepted"}]}
 DOOR: dict[int | str, dict[str, Any]] = {
     202: {"description": "Everything is kept", "content": {JSON: {"example": KEPT}}},
@@ -57,5 +59,10 @@ def rules(session: Session) -> Rules:
 
 async def _kept(session: Session, batch: Batch) -> Response:
     kept = await session.runtime.acceptance.keep(batch)
+    if kept.nothing:  # senders that look at the status alone must not take this for success
+        first = kept.batch.results[0]
+        raise Retry(
+            first.code or "LOG_UNAVAILABLE", first.message or "nothing was kept; send it again", after_s=AFTER_S
+        )
     body = msgspec.json.encode({"results": kept.batch.results})
     return Response(body, 202 if kept.batch.complete else 207, media_type=JSON)
