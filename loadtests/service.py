@@ -65,6 +65,7 @@ class Service:
             "OFFING_HOST": HOST,
             "OFFING_PORT": str(self.port),
             "OFFING_LAKE_FLUSH_S": "2.0",
+            "OFFING_MODEL_THREADS": str(min(2, os.cpu_count() or 1)),
             "OFFING_LOG_LEVEL": "warning",
         }
 
