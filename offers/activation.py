@@ -20,7 +20,8 @@ from streams.ids import RevisionId
 POLL_S = 0.25
 PRIOR = "prior"
 MODEL_UNAVAILABLE = "model_unavailable"
-KEPT_ENGINES = 8
+KEPT_CATALOGS = 8
+MISTAKES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 logger = logging.getLogger("offing.activation")
 
 
@@ -44,9 +45,11 @@ class Activation:
         self._sources = sources
         self._stamp: Stamp = ()
         self._model = PRIOR
+        self._model_stamp: Stamp = ()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._kept: dict[str, Engine] = {}
+        self._kept: dict[str, Catalog] = {}
+        self._keeping = threading.Lock()
         self._engine: Engine | None = None
         self.on_swap: Callable[[Engine], None] = lambda _: None
 
@@ -75,29 +78,35 @@ class Activation:
             self._thread.join()
 
     def revision(self, revision: str) -> Engine:
-        """The engine of a kept revision, with the active model. Raises NotFound, InvalidInput."""
-        if revision == self.engine().catalog.revision:
-            return self.engine()
+        """The engine of a kept revision, with the active model; may block. Raises NotFound, InvalidInput."""
+        running = self.engine()
+        if revision == running.catalog.revision:
+            return running
         found = self._kept.get(revision)
         if found is None:
-            catalog = revisions.catalog_of(revisions.find(revision, self._sources.artifacts))
-            found = replace(self.engine(), catalog=catalog)
-            if len(self._kept) >= KEPT_ENGINES:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[revision] = found
-        return found
+            found = revisions.catalog_of(revisions.find(revision, self._sources.artifacts))
+            with self._keeping:
+                while len(self._kept) >= KEPT_CATALOGS:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[revision] = found
+        return replace(running, catalog=found)
 
     def _follow(self) -> None:
         while not self._stop.wait(POLL_S):
-            self._look_for_campaigns()
-            self._look_for_model()
+            try:
+                self._look_for_campaigns()
+                self._look_for_model()
+            except MISTAKES:
+                # the thread must live on: without it no mended file and no new model would ever be seen
+                telemetry.RELOADS.labels("engine", "refused").inc()
+                logger.exception("following what is active failed; what runs stays")
 
     def _look_for_campaigns(self) -> None:
-        stamp = stamp_of(self._sources.campaigns)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
         try:
+            stamp = stamp_of(self._sources.campaigns)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
             kept = revisions.keep(self._sources.campaigns, self._sources.artifacts)
             if RevisionId(kept.name) == self.engine().catalog.revision:
                 return
@@ -110,7 +119,8 @@ class Activation:
 
     def _look_for_model(self) -> None:
         model = self._active_model()
-        if model != self._model:
+        mended = self._engine is not None and self._engine.degraded and self._stamp_of_model(model) != self._model_stamp
+        if model != self._model or mended:
             self._swap(self._with_model(self.engine().catalog, model))
 
     def _active_model(self) -> str:
@@ -123,11 +133,13 @@ class Activation:
     def _with_model(self, catalog: Catalog, model: str) -> Engine:
         """The catalog with a model; if the model cannot be loaded, with the prior, and says so."""
         running = self._engine
-        if running is not None and model == running.propensity.model and model != PRIOR:
+        known = running is not None and running.catalog.attributes == catalog.attributes
+        if running is not None and known and model == running.propensity.model and model != PRIOR:
             return Engine(catalog, running.propensity)
         self._model = model
         if model == PRIOR:
             return Engine(catalog, prior(catalog.attributes))
+        self._model_stamp = self._stamp_of_model(model)
         try:
             return Engine(catalog, load_model(model, self._sources.artifacts, catalog.attributes))
         except (OffingError, OSError) as error:
@@ -135,7 +147,12 @@ class Activation:
             logger.error("model %s cannot serve, the prior does: %s", model, error)
             return Engine(catalog, prior(catalog.attributes), (MODEL_UNAVAILABLE,))
 
+    def _stamp_of_model(self, model: str) -> Stamp:
+        return stamp_of(_folder_of(model, self._sources.artifacts), every=True)
+
     def _swap(self, engine: Engine) -> None:
+        if self._engine is not None:
+            telemetry.ACTIVE.labels(self._engine.catalog.revision, self._engine.propensity.model).set(0)
         self._engine = engine
         telemetry.RELOADS.labels("engine", "done").inc()
         telemetry.ACTIVE.labels(engine.catalog.revision, engine.propensity.model).set(1)
@@ -144,13 +161,20 @@ class Activation:
 
 def load_model(model: str, artifacts: Path, attributes: AttributeSet) -> Propensity:
     """A model by its id from the artifacts. Raises InvalidInput MODEL_INVALID."""
-    return load(artifacts / "models" / Path(model).name, attributes)
+    return load(_folder_of(model, artifacts), attributes)
 
 
-def stamp_of(folder: Path) -> Stamp:
-    """What changes when any file of the folder does; empty if it is not there."""
+def _folder_of(model: str, artifacts: Path) -> Path:
+    return artifacts / "models" / Path(model).name
+
+
+def stamp_of(folder: Path, *, every: bool = False) -> Stamp:
+    """What changes when a file of the folder does, one of a revision or `every`; empty if the folder is not there.
+
+    Raises InvalidInput FOLDER_TOO_LARGE, and OSError for a folder that goes away meanwhile.
+    """
     found = []
-    for path in revisions.files(folder):
+    for path in sorted(folder.rglob("*")) if every else revisions.files(folder):
         try:
             status = path.stat()
         except OSError:
