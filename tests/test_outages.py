@@ -1,0 +1,151 @@
+"""What goes on while a part is away: the rows of docs/operations.md that are seen at the doors."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+import pytest
+
+from streams.embedded_valkey import EmbeddedValkey
+from streams.log import DECISIONS
+from streams.sqlite_log import SqliteLog
+from tests.service import CAMPAIGNS, LIVORNO, PATIENCE_S, Service, items, offers_of, service
+
+HERE = {"location": LIVORNO}
+UPGRADE = "cabin-upgrade-inside"
+FALLBACK = "islands-newsletter"
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(PATIENCE_S):
+        while not holds():
+            await anyio.sleep(0.02)
+
+
+def revision(live: Service) -> str:
+    return str(live.runtime.ready()["revision"])
+
+
+def test_without_redis_answers_are_fallbacks_events_are_kept_and_it_goes_on_once_it_is_back(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "valkey")
+
+    async def scenario() -> None:
+        async with service(tmp_path / "artifacts", server.start()) as live:
+            await live.gold_passenger()
+            await live.folded()
+            server.stop()
+            live.now += 1_000
+            answer = await live.ask(request_id="away", context=HERE)
+            assert (answer.json()["degraded"], offers_of(answer)) == (["profile_unavailable"], [FALLBACK])
+            assert (await live.http.get("/health/ready")).status_code == 200
+            silver = live.event("customer.profile", "c-1", {"attributes": {"loyalty_tier": "silver"}})
+            assert (await live.send(silver)).status_code == 202
+            server.start()
+            await live.folded()
+            back = await live.ask(request_id="back", context=HERE)
+            assert (back.json()["degraded"], offers_of(back)) == ([], [FALLBACK]), "silver: what came meanwhile counts"
+            live.now += 1_000
+            gold = live.event("customer.profile", "c-1", {"attributes": {"loyalty_tier": "gold"}})
+            assert (await live.send(gold)).status_code == 202
+            assert offers_of(await live.ask(request_id="gold", context=HERE)) == [UPGRADE]
+
+    anyio.run(scenario)
+    server.stop()
+
+
+def test_a_log_that_cannot_be_written_says_retry_and_decisions_go_on(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url, consuming=False) as live:
+            await live.gold_passenger()
+            token = items(await live.ask(context=HERE))[0]["token"]
+            live.runtime.log.close()
+            refused = await live.outcome(token, "exposed")
+            assert (refused.status_code, refused.json()["retryable"]) == (503, True)
+            dismissed = live.event("offer.dismissed", "c-1", {"token": token})
+            answer = await live.ask(events=[dismissed], context=HERE)
+            assert answer.json()["degraded"] == ["events_not_kept"]
+            assert [result["status"] for result in answer.json()["events"]] == ["retry"]
+            assert offers_of(answer) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_prior_and_answers_say_so(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url, consuming=False) as live:
+            await live.gold_passenger()
+            live.runtime.ledger.publish("model", "m-0123456789ab", "tests", live.now)
+            live.runtime.ledger.activate("model", "m-0123456789ab", "tests", live.now)
+            await eventually(lambda: live.runtime.ready()["degraded"] == ["model_unavailable"])
+            answer = await live.ask(context=HERE)
+            assert (answer.json()["degraded"], answer.json()["model"]) == (["model_unavailable"], "prior")
+            assert offers_of(answer) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
+def test_a_broken_campaign_file_leaves_the_running_revision_until_it_is_mended(tmp_path: Path, valkey_url: str) -> None:
+    campaigns = tmp_path / "campaigns"
+    shutil.copytree(CAMPAIGNS, campaigns)
+    file = campaigns / "campaigns" / "cabin-upgrade.yaml"
+    good = file.read_text()
+
+    async def scenario() -> None:
+        async with service(tmp_path / "artifacts", valkey_url, campaigns=campaigns, consuming=False) as live:
+            await live.gold_passenger()
+            first = revision(live)
+            file.write_text(good + "\nno_such_key: 1\n")
+            await anyio.sleep(0.6)
+            assert revision(live) == first
+            assert offers_of(await live.ask(context=HERE)) == [UPGRADE]
+            file.write_text(good + "\n# mended\n")
+            await eventually(lambda: revision(live) != first)
+            assert offers_of(await live.ask(context=HERE)) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
+def test_a_service_that_is_asked_to_stop_writes_every_record_first(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url, consuming=False) as live:
+            for number in range(20):
+                await live.ask(f"c-{number}", context=HERE)
+
+    anyio.run(scenario)
+    log = SqliteLog(tmp_path / "log.sqlite", clock=lambda: 0)
+    assert sum(log.end(DECISIONS).values()) == 20
+    log.close()
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["copied while it runs", "copied after it stopped"])
+def test_a_restored_copy_builds_the_profiles_again(running: bool, tmp_path: Path, valkey_url: str) -> None:
+    source, copy = tmp_path / "source", tmp_path / f"copy-{uuid4().hex}"
+
+    async def scenario() -> None:
+        async with service(source, valkey_url, consuming=False) as live:  # consumers' leases would be copied too
+            await live.gold_passenger()
+            if running:
+                back_up(source, copy)
+        if not running:
+            back_up(source, copy)
+        async with service(copy, valkey_url) as live:  # a namespace of its own: nothing of it is in Redis
+            await live.market_seen()
+            await live.folded()
+            assert offers_of(await live.ask(context=HERE)) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
+def back_up(source: Path, target: Path) -> None:
+    """As docs/operations.md says: both databases first, through SQLite; then the rest, but for valkey/."""
+    target.mkdir()
+    for name in ("log.sqlite", "ledger.sqlite"):
+        with closing(sqlite3.connect(source / name)) as original, closing(sqlite3.connect(target / name)) as copy:
+            original.backup(copy)
+    for folder in ("lake", "revisions", "models"):
+        if (source / folder).is_dir():
+            shutil.copytree(source / folder, target / folder)
