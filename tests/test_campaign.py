@@ -135,7 +135,8 @@ def test_an_offer_is_read_whole(folder: Path, deployment: LoadedFolder) -> None:
         Suppression("dismissed", 7 * DAY_MS, where="spa.yaml:7:12"),
         Suppression("redeemed", until=RelativeTime("sailing.departure", HOUR_MS), where="spa.yaml:7:42"),
     )
-    assert (offer.facts.collection, offer.facts.attributes) == ("spa", {"offer.kind": "spa"})
+    priced = {"offer.discount": 12.5, "offer.price_source": "market.fare.deck"}
+    assert (offer.facts.collection, offer.facts.attributes) == ("spa", {**priced, "offer.kind": "spa"})
     assert (offer.facts.starting_mean, offer.facts.starting_evidence) == (0.06, 20.0)
     assert (offer.facts.goal_event, offer.facts.goal_within_ms) == ("redeemed", 48 * HOUR_MS)
     assert (offer.lever, offer.ttl_s, offer.goal) == (1.2, 1_200, Goal("redeemed", 48 * HOUR_MS))
