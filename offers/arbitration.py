@@ -1,14 +1,16 @@
 """Choosing and ordering: propensity x value x context weight x lever, and the slates filled from that order."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
+from offers.capping import Room
 from offers.money import digits, price_of
 from offers.offer import Offer, Placement
 from offers.proposition import Candidate, Scored, Screening, Slate, Slot
 from scoring import exploration
 from scoring.features import Propensity
 from streams.bucket import bucket
-from streams.ids import DecisionId, OfferId, PlacementId
+from streams.ids import DecisionId, PlacementId
 from streams.record import DecisionInputs
 
 TRIP_WEIGHT = 1.25
@@ -60,30 +62,32 @@ Asked = tuple[PlacementId, Placement | None, int]
 
 
 def fill(asked: Sequence[Asked], scored: Sequence[Scored], inputs: DecisionInputs) -> tuple[Slate, ...]:
-    """A slate per placement, in the order asked; no offer stands in two places of the answer."""
-    taken: set[OfferId] = set()
+    """A slate per placement, in the order asked. Of the whole answer: no offer stands in it twice, and all of it
+
+    together stays within the caps on exposure."""
+    room = Room(inputs)
     slates = []
     for name, placement, limit in asked:
         if placement is None:
             slates.append(Slate(name, (), problem="UNKNOWN_PLACEMENT"))
             continue
-        pool = [s for s in scored if name in s.candidate.offer.placements and s.candidate.offer.id not in taken]
-        slots = tuple(_slots(placement, pool, min(limit, placement.max_items), inputs.decision_id))
-        taken.update(slot.candidate.offer.id for slot in slots)
-        slates.append(Slate(name, slots))
+        pool = [s for s in scored if name in s.candidate.offer.placements]
+        most = min(limit, placement.max_items)
+        slates.append(Slate(name, tuple(_slots(placement, pool, most, inputs.decision_id, room))))
     return tuple(slates)
 
 
-def _slots(placement: Placement, pool: list[Scored], most: int, seed: DecisionId) -> Iterator[Slot]:
+def _slots(placement: Placement, pool: Sequence[Scored], most: int, seed: DecisionId, room: Room) -> Iterator[Slot]:
     """Items for ranks 1, 2, ...: the best that is left, or one drawn where the placement explores."""
     for rank in range(1, most + 1):
-        if not pool:
+        left = (each for each in pool if room.leaves(each.candidate))
+        best = list(left if placement.explore > 0 else islice(left, 1))
+        if not best:
             return
         at, chance = 0, 1.0
         if placement.explore > 0:
             draw = bucket(seed, f"explore:{placement.id}:{rank}")
-            at, chance = exploration.choose([s.rank_score for s in pool], placement.explore, draw)
-        chosen = pool[at]
+            at, chance = exploration.choose([s.rank_score for s in best], placement.explore, draw)
+        chosen = best[at]
+        room.show(chosen.candidate)
         yield Slot(chosen.candidate, chosen, chance * chosen.candidate.inclusion)
-        offer_id = chosen.candidate.offer.id
-        pool = [s for s in pool if s.candidate.offer.id != offer_id]

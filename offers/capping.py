@@ -1,5 +1,6 @@
 """Frequency caps and suppression: how often this customer has met this offer already."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +10,7 @@ from offers import schedule
 from offers.eligibility import instant_of
 from offers.offer import Limit, Suppression, Window
 from offers.proposition import Candidate, Code, Reason
-from streams.ids import Millis
+from streams.ids import Millis, OfferId
 from streams.instant import moment
 from streams.profile import CounterKey, MaskedProfile, bucket_of
 from streams.record import DecisionInputs, OfferFacts
@@ -18,6 +19,8 @@ EVENT, OFFER, CAMPAIGN, COLLECTION, ABOUT = 0, 1, 2, 3, 5
 """Places in a CounterKey."""
 ALL = "all"
 """A limit `of: all`: the events of every offer count."""
+EXPOSED = "exposed"
+"""The one event that an answer itself brings about."""
 
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -38,14 +41,21 @@ def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
 
 
 def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
-    about = candidate.subject.key if limit.per == "booking" else None
-    found = counted(
-        inputs.profile, Counted(limit.event, limit.of, about), candidate.offer.facts, since(limit, inputs.now)
-    )
+    found = _before(limit, candidate, inputs)
     if found < limit.at_most:
         return None
     code = Code.CAP_BOOKING_REACHED if limit.per == "booking" else Code.CAP_CUSTOMER_REACHED
     return Reason(code, limit.where, f"{limit.event} {found} of at most {limit.at_most}")
+
+
+def _before(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> int:
+    """Events of the customer that the limit counts against the candidate."""
+    what = Counted(limit.event, limit.of, _about(limit, candidate))
+    return counted(inputs.profile, what, candidate.offer.facts, since(limit, inputs.now))
+
+
+def _about(limit: Limit, candidate: Candidate) -> str | None:
+    return candidate.subject.key if limit.per == "booking" else None
 
 
 def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -71,10 +81,56 @@ class Counted:
 
 def counted(profile: MaskedProfile, what: Counted, offer: OfferFacts, first_bucket: int | None) -> int:
     """Events of this customer from `first_bucket` on (None: ever)."""
-    name = {"offer": offer.offer_id, "campaign": offer.campaign_id, "collection": offer.collection}.get(what.of, "")
+    name = _name(what.of, offer)
     if what.of != ALL and not name:
         return 0  # offers in no collection share none
     return _met(_Whose(profile)).count((what.event, what.of, name), what.about, first_bucket)
+
+
+def _name(of: str, offer: OfferFacts) -> str:
+    """Which offer, campaign or collection; empty for all, and for the collection of an offer that is in none."""
+    return {"offer": offer.offer_id, "campaign": offer.campaign_id, "collection": offer.collection}.get(of, "")
+
+
+class Room:
+    """What is left to show in one answer: no offer twice, and what it shows counts in the caps on exposure already.
+
+    An offer left out by it is OUTRANKED. The customer's own events are looked up only for a limit that something shown
+    counts in, and once a limit: with a slate of 3 and 384 candidates under a policy this is not to be felt.
+    """
+
+    def __init__(self, inputs: DecisionInputs) -> None:
+        self._inputs = inputs
+        self._offers: set[OfferId] = set()
+        self._shown: Counter[tuple[str, str, str | None]] = Counter()
+        self._found: dict[tuple[int, str, str | None], int] = {}
+
+    def show(self, candidate: Candidate) -> None:
+        """The answer shows this one."""
+        offer = candidate.offer.facts
+        self._offers.add(offer.offer_id)
+        for of in ("campaign", "collection", ALL):
+            name = _name(of, offer)
+            if name or of == ALL:
+                self._shown.update(((of, name, None), (of, name, candidate.subject.key)))
+
+    def leaves(self, candidate: Candidate) -> bool:
+        """Whether the answer may show this one too."""
+        offer = candidate.offer
+        return offer.id not in self._offers and all(self._under(limit, candidate) for limit in offer.limits)
+
+    def _under(self, limit: Limit, candidate: Candidate) -> bool:
+        if limit.event != EXPOSED:
+            return True
+        name, about = _name(limit.of, candidate.offer.facts), _about(limit, candidate)
+        here = self._shown[limit.of, name, about]
+        if not here:
+            return True
+        asked = (id(limit), name, about)
+        found = self._found.get(asked)
+        if found is None:
+            found = self._found[asked] = _before(limit, candidate, self._inputs)
+        return found + here < limit.at_most
 
 
 Group = tuple[str, str, str]

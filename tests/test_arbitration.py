@@ -10,12 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offers.arbitration import Asked, fill, score, worth
-from offers.offer import Offer, Placement, Price, Selector, Value
-from offers.proposition import Scored, Screening, Slate
-from streams.ids import DecisionId, PlacementId
-from streams.record import DecisionInputs, Subject
-from tests.catalogs import HERO, NOW, inputs, offer
-from tests.deciding import candidate, declared
+from offers.decide import decide
+from offers.explain import explain
+from offers.offer import Limit, Offer, Placement, Price, Selector, Value, Window
+from offers.proposition import Code, Scored, Screening, Slate
+from streams.ids import CampaignId, DecisionId, OfferId, PlacementId
+from streams.instant import HOUR_MS
+from streams.profile import MaskedProfile
+from streams.record import DecisionInputs, OfferFacts, Subject
+from tests.catalogs import HERO, NOW, catalog, inputs, offer
+from tests.deciding import candidate, counters, declared, happened
 
 CARD = PlacementId("app.trip.card")
 B1 = Subject("booking:b1", about={"booking_id": "b1"})
@@ -132,6 +136,64 @@ def test_without_exploring_a_shown_item_was_certain_but_for_its_inclusion() -> N
     lucky = Scored(replace(drawn.candidate, inclusion=0.25), 5, None, 1.0, 5, ())
     found = fill(asked(HERO), [scored("a", 9), lucky], inputs())
     assert [slot.propensity for slot in found[0].slots] == [1.0, 0.25]
+
+
+DAILY = Window("rolling", 24 * HOUR_MS)
+
+
+def capped(name: str, rank_score: float, *limits: Limit, about: Subject = B1, collection: str = "fares") -> Scored:
+    each = offer(name, placements=BOTH, limits=limits, collection=collection)
+    return Scored(candidate(each, inputs(), about), rank_score, None, 1.0, rank_score, ())
+
+
+def test_an_answer_shows_no_more_than_a_cap_on_all_offers_leaves_room_for() -> None:
+    policy = Limit("exposed", "customer", "all", 3, DAILY)
+    pool = [capped(name, 9 - n, policy) for n, name in enumerate("abcd")] + [capped("free", 1)]
+    assert shown(fill(asked(HERO, CARD, limit=2), pool, inputs())) == [["a", "b"], ["c", "free"]]
+    met = inputs(profile=MaskedProfile(counters=counters(*[(happened("exposed", offer("x")), NOW)] * 2)))
+    assert shown(fill(asked(HERO, CARD, limit=2), pool, met)) == [["a", "free"], []], "two were shown before"
+    clicks = [capped(name, 1, Limit("clicked", "customer", "all", 1, DAILY)) for name in "ab"]
+    assert shown(fill(asked(HERO), clicks, inputs())) == [["a", "b"]], "showing clicks nothing"
+
+
+def test_within_an_answer_a_cap_counts_what_it_counts_on_the_log() -> None:
+    once = Limit("exposed", "customer", "collection", 1, DAILY)
+    pool = [
+        capped("a", 9, once), capped("b", 8, once), capped("spa", 7, once, collection="spa"),
+        capped("c", 6, once, collection=""), capped("d", 5, once, collection=""),
+    ]  # fmt: skip
+    assert shown(fill(asked(HERO, limit=5, most=5), pool, inputs())) == [["a", "spa", "c", "d"]], (
+        "no collection, no cap"
+    )
+    booking = Limit("exposed", "booking", "all", 1, DAILY)
+    about = [capped("a", 9, booking), capped("b", 8, booking), capped("b", 7, booking, about=B2)]
+    found = fill(asked(HERO), about, inputs())
+    assert [(slot.candidate.offer.id, slot.candidate.subject) for slot in found[0].slots] == [("a", B1), ("b", B2)]
+    campaign = Limit("exposed", "customer", "campaign", 1, DAILY)
+    facts = [OfferFacts(OfferId(name), CampaignId("summer"), "") for name in "ab"]
+    one = [replace(offer("x", limits=(campaign,)), facts=each) for each in facts]
+    sisters = [Scored(candidate(each, inputs(), B1), 1.0, None, 1.0, 1.0, ()) for each in one]
+    assert shown(fill(asked(HERO), sisters, inputs())) == [["a"]]
+
+
+def test_exploring_draws_among_those_the_caps_leave_room_for() -> None:
+    policy = Limit("exposed", "customer", "all", 1, DAILY)
+    pool = [capped("a", 2.0, policy), capped("b", 2.0, policy), capped("free", 2.0)]
+    for seed in range(50):
+        (slate,) = fill(asked(HERO, explore=1.0), pool, inputs(decision_id=DecisionId(f"d-{seed}")))
+        names = [slot.candidate.offer.id for slot in slate.slots]
+        assert names in (["a", "free"], ["b", "free"], ["free"]), "the free one is shown, and counts, too"
+        assert [slot.propensity for slot in slate.slots] == pytest.approx([1 / 3, 1.0][: len(names)])
+
+
+def test_a_capped_answer_says_that_the_others_were_outranked() -> None:
+    policy = Limit("exposed", "customer", "all", 1, DAILY)
+    world = catalog([offer(name, limits=(policy,)) for name in "abc"])
+    decision = decide(inputs(), world, declared({"b": 0.9}))
+    assert [item.offer_id for item in decision.placements[0].items] == ["b"]
+    assert decision.ruled_out == (("OUTRANKED", 2),)
+    reasons = {each.offer_id: [reason.code for reason in each.reasons] for each in explain(inputs(), world, decision)}
+    assert reasons == {"a": [Code.OUTRANKED], "b": [Code.SELECTED], "c": [Code.OUTRANKED]}
 
 
 POOL = [scored("a", 4.0), scored("b", 3.0), scored("c", 1.0)]
