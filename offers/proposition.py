@@ -193,7 +193,7 @@ class Decision(msgspec.Struct, frozen=True):
     candidates: tuple[ScoredCandidate, ...]
     shown: tuple[ShownItem, ...]
     valid_until: Millis
-    """No cached copy may be served from this instant on; 0: no boundary known by time alone."""
+    """No cached copy may be served from this instant on; `now` itself: none may be."""
     consulted: tuple[str, ...]
     """Market subjects whose change outdates this decision."""
 

@@ -16,9 +16,18 @@ def valid_until(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, .
     """The next boundary after `now`: refresh, schedules, seasons, counter buckets, freshness, subjects, expiry.
 
     Until then deciding again gives the same slates, but for a model whose features move with the clock: those the
-    placements' refresh bounds.
+    placements' refresh bounds. `now` itself where whereabouts were found too old: a newer fix of the same place would
+    be answered otherwise, so this is kept for nobody.
     """
+    if _found_too_old(inputs, catalog):
+        return inputs.now
     return min(at for at in _boundaries(inputs, catalog, slates) if at > inputs.now)
+
+
+def _found_too_old(inputs: DecisionInputs, catalog: Catalog) -> bool:
+    where = inputs.whereabouts
+    asked = (fresh for name, fresh in catalog.freshness if name == LOCATION)
+    return where.cell is not None and any(where.at + fresh < inputs.now for fresh in asked)
 
 
 def _boundaries(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, ...]) -> Iterator[Millis]:
@@ -42,12 +51,10 @@ def _boundaries(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, .
 
 
 def _freshness_ends(inputs: DecisionInputs, catalog: Catalog) -> Iterator[Millis]:
-    facts, where = facts_of(inputs), inputs.whereabouts
+    facts = facts_of(inputs)
     for name, fresh in catalog.freshness:
         if name == LOCATION:
-            stale = where.cell is not None and where.at + fresh < inputs.now
-            # a newer fix of the same cell would be fresh again, and must not be answered with this
-            yield inputs.now + 1 if stale else where.at + fresh + 1
+            yield inputs.whereabouts.at + fresh + 1
         elif (fact := facts.get(name)) is not None:
             yield fact[1] + fresh + 1
 
