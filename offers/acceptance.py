@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from offers.answer_store import AnswerStore
 from offers.events_door import Accepted, Batch
 from streams import telemetry
-from streams.errors import OffingError
+from streams.attributes import attribute_set
+from streams.errors import InvalidInput, OffingError
+from streams.events import Event
 from streams.ids import CustomerId, Millis
-from streams.log import CUSTOMERS, Entry, EventLog, Position, Topic
-from streams.profile import Pending
-from streams.profile_store import pending_line
+from streams.log import CUSTOMERS, LOCATIONS, Entry, EventLog, Position, Topic
+from streams.profile import Pending, apply_pending
+from streams.profile_store import pending_line, read_pending, read_profile
 
 NOT_KEPT = "events_not_kept"
 
@@ -42,6 +44,7 @@ class Acceptance:
         """Returns once every accepted event is durable; those whose topic's append failed are `retry` and not kept.
 
         Nothing answered `accepted` can be lost any more. Never raises."""
+        batch = await self._consented(batch)
         pending: list[Pending] = []
         for topic, items in batch.by_topic():
             try:
@@ -55,6 +58,25 @@ class Acceptance:
         _measure(batch)
         lost = any(result.status == "retry" for result in batch.results)
         return Kept(batch, tuple(pending), (NOT_KEPT,) if lost else ())
+
+    async def _consented(self, batch: Batch) -> Batch:
+        """Fixes of customers who have not granted `location` are refused: a raw fix is kept with consent or not at all.
+
+        Consent in the same batch counts. Without Redis nobody knows, so they are to be sent again.
+        """
+        fixes = [item for item in batch.accepted if item.topic is LOCATIONS]
+        if not fixes:
+            return batch
+        customers = sorted({item.event.customer_id for item in fixes})
+        try:
+            stored = dict(zip(customers, await self._store.read_many(customers), strict=True))
+        except OffingError as error:
+            return batch.without(LOCATIONS, error)
+        own = [(None, self._clock(), item.event) for item in batch.accepted if item.topic is CUSTOMERS]
+        refused = {
+            item.place for item in fixes if not _grants_location(*stored[item.event.customer_id], _of(own, item.event))
+        }
+        return batch.refusing(refused, NO_CONSENT)
 
     async def _append(self, topic: Topic, entries: list[Entry]) -> Sequence[Position]:
         with telemetry.LOG_APPEND_SECONDS.labels(topic.name).time():
@@ -75,6 +97,24 @@ class Acceptance:
             await self._store.push_many(lines)
 
 
+NO_CONSENT = InvalidInput(
+    "CONSENT_MISSING", "a location is kept with consent to purpose 'location' only; ask for it first"
+)
+UNDECLARED = attribute_set(())
+"""Consent needs no declarations."""
+
+
+def _of(events: Sequence[Pending], fix: Event) -> tuple[Pending, ...]:
+    return tuple(pending for pending in events if pending[2].subject == fix.subject)
+
+
+def _grants_location(profile: bytes | None, lines: Sequence[bytes], own: Sequence[Pending]) -> bool:
+    """Whether the customer has granted `location`, counting what was accepted but not folded yet."""
+    known = apply_pending(read_profile(profile), (*read_pending(lines), *own), UNDECLARED)
+    cell = known.facts.consent.get("purpose:location")
+    return cell is not None and cell.value is True
+
+
 def weighed(batch: Batch, now: Millis) -> Kept:
     """For a dry run: the accepted events folded in memory only."""
     pending = tuple((None, now, item.event) for item in batch.accepted if item.topic is CUSTOMERS)
@@ -84,6 +124,8 @@ def weighed(batch: Batch, now: Millis) -> Kept:
 def _measure(batch: Batch) -> None:
     for item in batch.accepted:
         telemetry.EVENTS.labels(item.event.type, "accepted").inc()
+        if item.event.type.startswith("offer."):
+            telemetry.OUTCOMES.labels(item.event.type.removeprefix("offer."), "accepted").inc()
     for result in batch.results:
         if result.status != "accepted":
             telemetry.EVENTS.labels("", result.status).inc()

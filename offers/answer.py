@@ -31,18 +31,21 @@ from streams.market import Market
 from streams.places import Whereabouts
 from streams.profile import EMPTY, MaskedProfile, Pending, Profile, apply_pending
 from streams.profile_mask import mask
-from streams.profile_store import PRESENCE_MS, is_behind, read_pending, read_presence, read_profile
+from streams.profile_store import PRESENCE_MS, is_behind, presence_bytes, read_pending, read_presence, read_profile
 from streams.record import DecisionInputs, encode
 
 logger = logging.getLogger("offing.answer")
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 FULL_LIMIT = 384
 UNAVAILABLE = "profile_unavailable"
+READ_S = 0.3
+"""A decision does without Redis rather than wait longer for it."""
 RESERVE_MS = 3.0
 """Kept of a deadline for rendering and the network."""
 CANDIDATES_PER_MS = 20
 """How many candidates a millisecond of deadline is good for: .05 ms each, on a slow core."""
 LOCATION_PURPOSE = "location"
+FORGETTING = frozenset({"denied", "off"})
 NO_REQUEST_ID = ""
 """Where the one read looks for a repeat if the app named no request: no app can name one so."""
 
@@ -113,6 +116,7 @@ class Answerer:
             withdrawn=made.withdrawn,
             events=door.event_results,
             ruled_out=made.ruled_out,
+            degraded=door.degraded,
         )
         return reply.encode(made.decision, made.tokens, around)
 
@@ -135,10 +139,11 @@ class Answerer:
         revision = asked.wire.options.revision
         engine = self._tools.engine() if revision is None else await asyncio.to_thread(self._tools.revision, revision)
         resolved = engine.catalog.places.resolve(asked.fix, asked.location_status)
-        key = cache.key(asked.request, resolved, door.caller)
-        found, unread = await self._read(door, asked.wire.request_id or NO_REQUEST_ID, key)
+        key = cache.key(asked.request, resolved, f"{door.caller} {door.origin}")
+        found, unread = await self._read(asked, door, key)
         work = self._situation(asked, door, engine, _Read(resolved, found, unread))
         gone = self._withdrawn(asked, work)
+        await self._forget(asked, door, found)
         kept = self._kept(asked, found, work)
         if kept is not None:
             telemetry.DECISIONS.labels(door.origin, ",".join(kept.decision.degraded), _fallback(kept.decision)).inc()
@@ -148,6 +153,13 @@ class Answerer:
             await self._leave(asked, door, work, made, key)
         return Made(made.decision, made.tokens, gone, made.ruled_out)
 
+    async def _forget(self, asked: Asked, door: Doorway, found: Found) -> None:
+        """`denied` and `off` take back what was known of the customer's place, not only what this request says."""
+        status = asked.location_status
+        known = read_presence(found.presence)
+        if status in FORGETTING and not asked.wire.options.dry_run and (known is None or known.status != status):
+            await self._tools.store.forget(door.customer_id, presence_bytes(Whereabouts(status, at=door.now)))
+
     def _withdrawn(self, asked: Asked, work: "_Work") -> tuple[str, ...]:
         try:
             return withdrawn(asked.wire.holding, work.situation, work.engine.catalog, self._tools.tokens)
@@ -155,11 +167,14 @@ class Answerer:
             logger.exception("withdrawals could not be judged", extra={"code": "WITHDRAWAL_FAILED"})
             return ()
 
-    async def _read(self, door: Doorway, request_id: str, key: str) -> tuple[Found, tuple[str, ...]]:
+    async def _read(self, asked: Asked, door: Doorway, key: str) -> tuple[Found, tuple[str, ...]]:
+        """The one read, for as long as the deadline allows and never longer than READ_S."""
         begun = time.perf_counter()
+        left_ms = left(asked.wire.options.deadline_ms, door.started)
         try:
-            found = await self._tools.store.read(door.customer_id, request_id, key)
-        except OffingError:
+            reading = self._tools.store.read(door.customer_id, asked.wire.request_id or NO_REQUEST_ID, key)
+            found = await asyncio.wait_for(reading, max(0.0, min(READ_S, left_ms / 1000)))
+        except (OffingError, TimeoutError):
             return NOTHING_FOUND, (UNAVAILABLE,)
         telemetry.STORE_READ_SECONDS.observe(time.perf_counter() - begun)
         return found, ()
@@ -177,7 +192,7 @@ class Answerer:
             profile=masked,
             market=self._tools.market(),
             candidate_limit=candidate_limit(asked.wire.options.deadline_ms, door.started),
-            degraded=tuple(sorted({*engine.degraded, *door.degraded, *read.degraded, *behind})),
+            degraded=tuple(sorted({*engine.degraded, *read.degraded, *behind})),
             origin=door.origin,
         )
         return _Work(situation, engine, cache.stamp(masked, whereabouts, engine.catalog, engine.propensity))
@@ -317,12 +332,16 @@ def bypasses(asked: Asked) -> bool:
     return special or bool(asked.wire.events)
 
 
+def left(deadline_ms: float | None, started: float) -> float:
+    """What is left of the deadline in ms, less what rendering needs; infinite without one, never below 0."""
+    if deadline_ms is None:
+        return float("inf")
+    return max(0.0, deadline_ms - RESERVE_MS - (time.perf_counter() - started) * 1000)
+
+
 def candidate_limit(deadline_ms: float | None, started: float) -> int:
     """What is left of the deadline, as how many candidates may be scored; 0: fallback at once. Replay sees it."""
-    if deadline_ms is None:
-        return FULL_LIMIT
-    left_ms = deadline_ms - RESERVE_MS - (time.perf_counter() - started) * 1000
-    return int(max(0.0, min(FULL_LIMIT, left_ms * CANDIDATES_PER_MS)))
+    return int(min(FULL_LIMIT, left(deadline_ms, started) * CANDIDATES_PER_MS))
 
 
 def _profile(found: Found, door: Doorway, attributes: AttributeSet) -> tuple[Profile, tuple[str, ...]]:
@@ -387,6 +406,11 @@ def _fallback(decision: Decision) -> str:
 
 
 def _measure(decision: Decision, origin: str) -> None:
+    for slate in decision.placements:
+        if slate.problem is not None:
+            telemetry.UNKNOWN_PLACEMENTS.inc()
+        for item in slate.items:
+            telemetry.REPRESENTATIONS.labels(item.representation.locale).inc()
     telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), _fallback(decision)).inc()
     telemetry.CANDIDATES.observe(len(decision.candidates))
     for code, number in decision.ruled_out:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import redis.asyncio
@@ -12,11 +12,13 @@ import redis.asyncio
 from streams.errors import OffingError, Retry
 from streams.ids import CustomerId
 from streams.instant import MINUTE_MS
-from streams.profile_store import PENDING_ENTRIES, PENDING_MS
-from streams.valkey import Keys, store_errors
+from streams.profile_store import PENDING_ENTRIES, PENDING_MS, PRESENCE_MS
+from streams.valkey import KEEP_NEWEST, Keys, store_errors
 
 logger = logging.getLogger("offing.answer_store")
 CODE = re.compile(r"\b[A-Z]{3,}\b")
+PUSH_S = 0.25
+"""So long events wait for the pending list; they are durable already."""
 REQUEST_MS = 10 * MINUTE_MS
 """A repeated request_id within this time gives the same decision."""
 
@@ -69,6 +71,25 @@ class AnswerStore:
             pipeline.set(self._keys.decision(customer, writes.key), writes.entry, px=max(1, writes.lives_ms))
         await self._behind(pipeline.execute())
 
+    async def forget(self, customer: CustomerId, presence: bytes) -> None:
+        """Put a presence that says no more than `denied` or `off` in the place of what was known; not awaited.
+
+        It keeps the newest: a fix that the consumer still brings is older, and does not come back.
+        """
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.eval(KEEP_NEWEST, 1, self._keys.presence(customer), presence, PRESENCE_MS)
+        await self._behind(pipeline.execute())
+
+    async def read_many(self, customers: Sequence[CustomerId]) -> list[tuple[bytes | None, list[bytes]]]:
+        """(profile, pending) of each, in one round trip. Raises Retry."""
+        pipeline = self._client.pipeline(transaction=False)
+        for customer in customers:
+            pipeline.get(self._keys.profile(customer))
+            pipeline.lrange(self._keys.pending(customer), 0, -1)
+        with _any_failure():
+            found = await pipeline.execute()
+        return list(zip(found[::2], found[1::2], strict=True))
+
     async def push_many(self, lines: Mapping[CustomerId, Sequence[bytes]]) -> None:
         """Let the customers' next decisions see events that were accepted but perhaps not folded yet.
 
@@ -81,7 +102,8 @@ class AnswerStore:
             pipeline.rpush(key, *new)
             pipeline.ltrim(key, -PENDING_ENTRIES, -1)
             pipeline.pexpire(key, PENDING_MS)
-        await _forgiving(pipeline.execute())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_forgiving(pipeline.execute()), PUSH_S)
 
     async def _behind(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.get_running_loop().create_task(_forgiving(work))

@@ -1,6 +1,6 @@
 """What POST /v1/events and /v1/outcomes take in, without HTTP: bytes -> a result per event and what to append."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -58,6 +58,14 @@ class Batch:
         for item in self.accepted:
             topics.setdefault(item.topic.name, (item.topic, []))[1].append(item)
         return tuple((topic, tuple(items)) for topic, items in topics.values())
+
+    def refusing(self, places: Collection[int], error: OffingError) -> "Batch":
+        """The batch with the events of these results refused after all."""
+        results = tuple(
+            EventResult(result.id, "rejected", error.code, error.message[:MAX_MESSAGE]) if place in places else result
+            for place, result in enumerate(self.results)
+        )
+        return Batch(results, tuple(item for item in self.accepted if item.place not in places))
 
     def without(self, topic: Topic, error: OffingError) -> "Batch":
         """The batch after a failed append: the events of this topic are to be sent again."""

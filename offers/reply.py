@@ -25,6 +25,8 @@ class Around(msgspec.Struct, frozen=True):
     events: tuple[EventResult, ...] = ()
     ruled_out: dict[str, Any] | None = None
     """Only with `explain`, which needs a scope: app answers hold neither scores nor counts."""
+    degraded: tuple[str, ...] = ()
+    """What this request, not its decision, had to do without: `events_not_kept`."""
 
 
 def encode(decision: Decision, tokens: Sequence[Sequence[str]], around: Around) -> bytes:
@@ -35,7 +37,7 @@ def encode(decision: Decision, tokens: Sequence[Sequence[str]], around: Around) 
         "server_time": format_instant(around.now),
         "revision": decision.revision,
         "model": decision.model,
-        "degraded": decision.degraded,
+        "degraded": sorted({*decision.degraded, *around.degraded}),
         "withdrawn": around.withdrawn,
         "events": around.events,
         "took_ms": round(around.took_ms, 3),

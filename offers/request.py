@@ -10,7 +10,7 @@ from offers.phone_clock import corrected
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
 from streams.ids import CustomerId, Millis, PlacementId
-from streams.instant import DAY_MS, parse_instant
+from streams.instant import DAY_MS, MINUTE_MS, parse_instant
 from streams.places import STATUSES, Fix
 from streams.record import FactDict, PlacementRequest, Request
 
@@ -19,6 +19,8 @@ MAX_LIMIT = 30
 MAX_HOLDING = 50
 MAX_LOCALE = 200
 MAX_EXPLAIN = 50
+FIX_MS = 15 * MINUTE_MS
+"""An older fix counts as none: presence may stand in for it."""
 EXPLAIN = ("none", "summary", "full")
 MAX_ID = 128
 
@@ -173,6 +175,8 @@ def _location(said: object, sent: Millis | None, now: Millis) -> tuple[str, Fix 
     at = now if location.at is None else corrected(parse_instant(location.at), sent, now)
     if sent is None and at < now - DAY_MS:
         at = now  # a clock in 1970 says nothing about the fix, which the app sends as it gets it
+    if at < now - FIX_MS:
+        return "not_determined", None  # where somebody was is not where they are
     return location.status, Fix(location.lat, location.lon, location.accuracy_m, at)
 
 

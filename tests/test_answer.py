@@ -226,7 +226,6 @@ def test_presence_stands_in_for_a_missing_fix_for_fifteen_minutes(tmp_path: Path
             with anyio.fail_after(10):
                 while offers_of(await live.ask()) != [UPGRADE]:
                     await anyio.sleep(0.05)
-            assert offers_of(await live.ask(context={"location": {"status": "off"}})) == [FALLBACK]
             live.now += 1_000
             await live.send(live.event("customer.consent", "c-1", {"purposes": {"location": False}}))
             assert offers_of(await live.ask()) == [FALLBACK], "presence needs consent"
@@ -310,5 +309,80 @@ def test_nobody_is_refused_for_being_unknown(tmp_path: Path, valkey_url: str) ->
     async def scenario() -> None:
         async with service(tmp_path, valkey_url) as live:
             assert offers_of(await live.ask("nobody-ever-heard-of", **HERE)) == [FALLBACK]
+
+    anyio.run(scenario)
+
+
+@pytest.mark.parametrize("status", ["denied", "off"])
+def test_denying_takes_back_what_was_known_even_what_is_still_on_its_way(
+    status: str, tmp_path: Path, valkey_url: str
+) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url) as live:
+            await live.gold_passenger()
+            fix = {"lat": LIVORNO["lat"], "lon": LIVORNO["lon"], "accuracy_m": 30}
+            assert (await live.send(live.event("customer.location", "c-1", fix))).status_code == 202
+            with anyio.fail_after(10):
+                while offers_of(await live.ask()) != [UPGRADE]:
+                    await anyio.sleep(0.05)
+            late = live.event("customer.location", "c-1", fix)
+            live.now += 1_000
+            await live.ask(context={"location": {"status": status}})
+            await live.send(late)
+            await anyio.sleep(0.3)
+            assert offers_of(await live.ask(request_id="without-location")) == [FALLBACK]
+
+    anyio.run(scenario)
+
+
+def test_a_fix_is_kept_only_with_consent_also_in_the_same_batch(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url) as live:
+            fix = {"lat": 43.5, "lon": 10.3}
+            refused = await live.send(live.event("customer.location", "c-3", fix))
+            assert refused.status_code == 207
+            assert [r["code"] for r in refused.json()["results"]] == ["CONSENT_MISSING"]
+            assert sum(live.runtime.log.end(LOCATIONS).values()) == 0
+            consent = live.event("customer.consent", "c-3", {"purposes": {"location": True}})
+            kept = await live.send(consent, live.event("customer.location", "c-3", fix))
+            assert kept.status_code == 202
+            assert sum(live.runtime.log.end(LOCATIONS).values()) == 1
+
+    anyio.run(scenario)
+
+
+def test_a_fix_older_than_fifteen_minutes_is_no_fix(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url, consuming=False) as live:
+            await live.gold_passenger()
+            old = {**LIVORNO, "at": "2026-11-21T17:40:00Z"}
+            recent = {**LIVORNO, "at": "2026-11-21T17:50:00Z"}
+            assert offers_of(await live.ask(context={"location": old})) == [FALLBACK]
+            assert offers_of(await live.ask(context={"location": recent})) == [UPGRADE]
+
+    anyio.run(scenario)
+
+
+def test_a_tests_decision_is_never_served_to_live_traffic(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url) as live:
+            await live.gold_passenger()
+            body = {"customer_id": "c-1", "placements": [{"placement": "app.home.hero", "limit": 1}], **HERE}
+            headers = {**live.headers(), "offing-origin": "test"}
+            tried = await live.http.post("/v1/decisions", json=body, headers=headers)
+            real = await live.ask(**HERE)
+            assert offers_of(tried) == offers_of(real) == [UPGRADE]
+            assert tried.json()["decision_id"] != real.json()["decision_id"]
+
+    anyio.run(scenario)
+
+
+def test_answers_are_compressed_for_those_who_can_read_it(tmp_path: Path, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with service(tmp_path, valkey_url) as live:
+            await live.gold_passenger()
+            answer = await live.ask(**HERE)
+            assert answer.headers["content-encoding"] == "gzip"
+            assert int(answer.headers["content-length"]) < len(answer.content)
 
     anyio.run(scenario)

@@ -37,7 +37,7 @@ def keys_by_scope(service: Shared) -> Mapping[str, str]:
     """Scope -> an API key that has only this one; a new key works within a second."""
     found = {scope: service.new_key(f"{scope}-only", scope) for scope in ("decide", "events")}
     for _ in range(100):
-        answer = service.get("/v1/offers", authorization=f"Bearer {found['events']}")
+        answer = service.get("/v1/offers?placement=app.home.hero", authorization=f"Bearer {found['events']}")
         if answer.status_code != 401:
             return found
         sleep(0.05)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 
 from offers.api import decisions, events, health, problems, replays
 from offers.api.auth import Authenticator
@@ -66,5 +67,6 @@ def bare() -> FastAPI:
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None)
     for module in (decisions, replays, events, health):
         app.include_router(module.router)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     problems.install(app)
     return app
