@@ -1,5 +1,6 @@
 """`offing`: serve, consume, train, evaluate, campaigns, keys, tokens, explain, doctor, migrate."""
 
+import logging
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -22,7 +23,8 @@ from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
 from scoring.evaluate import page
 from streams.embedded_valkey import running
-from streams.errors import InvalidInput, NotFound, OffingError
+from streams.errors import InvalidInput, NotFound, OffingError, Stop
+from streams.events import MAX_ID
 from streams.findings import has_errors
 from streams.ids import CustomerId, DecisionId
 from streams.instant import format_instant, parse_instant
@@ -31,6 +33,7 @@ from streams.settings import Settings, from_environment
 from streams.telemetry import configure_logging
 from streams.units import duration_ms
 
+logger = logging.getLogger("offing.cli")
 Json = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
 Params = ParamSpec("Params")
 
@@ -46,7 +49,7 @@ errors = Console(stderr=True, highlight=False)
 
 
 def command(function: Callable[Params, None]) -> Callable[Params, None]:
-    """An error of ours is one line with its code, never a traceback."""
+    """An error of ours, or of a file or folder, is one line with its code, never a traceback."""
 
     @wraps(function)
     def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> None:
@@ -54,13 +57,16 @@ def command(function: Callable[Params, None]) -> Callable[Params, None]:
             function(*args, **kwargs)
         except OffingError as error:
             fail(error)
+        except OSError as error:
+            logger.debug("a file or folder could not be used", exc_info=True)
+            fail(Stop("FILE_UNUSABLE", f"{error}; mend its path or permissions, or set OFFING_ARTIFACTS"))
 
     return wrapped
 
 
 def fail(error: OffingError) -> NoReturn:
     """Say it and exit 1."""
-    errors.print(f"[red]{error.code}[/red] {escape(error.message)}")
+    errors.print(f"[red]{error.code}[/red] {escape(error.message)}", soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -185,6 +191,8 @@ def mint(
     now: Annotated[str, typer.Option(help="The clock of a simulated namespace.")] = "",
 ) -> None:
     """A token with which a phone acts for this customer only."""
+    if not 1 <= len(customer) <= MAX_ID:
+        raise InvalidInput("CUSTOMER_ID", f"--customer has {len(customer)} characters; expected 1 to {MAX_ID}")
     found = settings()
     at = parse_instant(now) if now else runtime.wall_clock()
     minted = CustomerTokens(runtime.token_keys(found))
@@ -231,15 +239,15 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a calibrated model from what was logged, and make it active on every worker."""
-    found = settings()
+    found, at = settings(), parse_instant(now) if now else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=as_json) as progress:
+    with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("training", total=1.0)
 
         def show(stage: str, done: float) -> None:
             progress.update(task, completed=done, description=stage)
 
-        folder = learning.train(found, log, parse_instant(now) if now else None, seed, show)
+        folder = learning.train(found, log, at, seed, show)
     if activate:
         learning.activate(found, folder, "offing train")
     if as_json:

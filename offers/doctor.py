@@ -13,6 +13,8 @@ from streams.log import EventLog
 from streams.settings import Settings
 from streams.valkey import Client, connect
 
+EVICTION = "eviction policy"
+"""The one finding with which `offing serve` does not start: profiles would be forgotten without a trace."""
 LEAST_DISK_BYTES = 512 << 20
 MOST_SKEW_S = 2.0
 
@@ -75,7 +77,7 @@ def _store(url: str | None) -> Iterator[Diagnosis]:
 def _redis(client: Client) -> Iterator[Diagnosis]:
     policy = client.info("memory").get("maxmemory_policy", "unknown")
     mend = "set maxmemory-policy noeviction: an evicted profile is a customer forgotten until the next rebuild"
-    yield Diagnosis("eviction policy", policy == "noeviction", str(policy), mend)
+    yield Diagnosis(EVICTION, policy == "noeviction", str(policy), mend)
     seconds, micros = client.time()
     skew = abs(time.time() - (seconds + micros / 1e6))
     yield Diagnosis("clock skew", skew <= MOST_SKEW_S, f"{skew:.2f} s between this host and Redis", "run an NTP client")

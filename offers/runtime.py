@@ -1,6 +1,7 @@
 """The composition root: the only place that names concrete classes."""
 
 import asyncio
+import logging
 import os
 import time
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ def token_keys(settings: Settings) -> TokenKeys:
 def ledger(settings: Settings) -> Ledger:
     """The ledger, its schema brought up to date."""
     settings.artifacts.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # else every command begins with two lines of its doings
     found = Ledger(settings.ledger, settings.namespace)
     found.migrate()
     return found

@@ -42,8 +42,8 @@ write and sync its append-only file before it ends. preexec_fn would do the same
 class EmbeddedValkey:
     """Owns one server and its folder; another owner of the folder has to wait until that server is gone.
 
-    Start it from the main thread: the kernel takes the end of the starting thread for the end of the parent. Raises
-    Stop STORE_LOCKED or STORE_START with the mend.
+    Start it from the main thread, or from one that lives as long as the process and says so: the kernel takes the end
+    of the starting thread for the end of the parent. Raises Stop STORE_LOCKED or STORE_START with the mend.
     """
 
     def __init__(self, folder: Path, *, temporary: Path | None = None, wait_s: float = STOP_S) -> None:
@@ -72,11 +72,16 @@ class EmbeddedValkey:
             raise Stop("STORE_STOPPED", "the embedded Valkey has no socket yet; start it first")
         return self._sockets / "valkey"
 
-    def start(self) -> str:
-        """Start and wait until it answers; returns the URL. Does nothing if it runs."""
-        if self._server is not None and self._server.poll() is None:
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._server is not None and self._server.poll() is None
+
+    def start(self, *, lasting: bool = False) -> str:
+        """Start and wait until it answers; returns the URL. Does nothing if it runs. `lasting`: this thread lasts."""
+        if self.alive:
             return self.url
-        if threading.current_thread() is not threading.main_thread():
+        if not lasting and threading.current_thread() is not threading.main_thread():
             raise Stop(
                 "STORE_START", "the embedded Valkey dies with the thread that starts it; start it from the main one"
             )
