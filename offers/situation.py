@@ -1,5 +1,6 @@
 """situate(): everything a decision sees, gathered from what was read: the one way to make DecisionInputs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -29,10 +30,12 @@ class Situation:
     origin: str = "live"
 
 
-def situate(found: Situation, catalog: Catalog, *, every_subject: bool = False) -> DecisionInputs:
+def situate(
+    found: Situation, catalog: Catalog, *, every_subject: bool = False, only: Collection[str] | None = None
+) -> DecisionInputs:
     """The inputs of decide(). Only subjects that survivors of the index are about are bound, unless every one is
 
-    wanted (explain: full)."""
+    wanted (explain: full), or `only` names the selectors whose subjects are."""
     seasons, season_changes_at = schedule.active_seasons(catalog.seasons, found.market.seasons, found.now)
     derived = derived_context(found, catalog.places, seasons)
     inputs = DecisionInputs(
@@ -49,7 +52,9 @@ def situate(found: Situation, catalog: Catalog, *, every_subject: bool = False) 
         degraded=found.degraded,
         origin=found.origin,
     )
-    keys = sorted(catalog.selectors) if every_subject else catalog.selectors_of(catalog.survivors(inputs))
+    keys = sorted(catalog.selectors if only is None else only)
+    if only is None and not every_subject:
+        keys = catalog.selectors_of(catalog.survivors(inputs))
     around = subjects.Surroundings(found.profile, found.whereabouts, found.market, found.now, found.request.trip)
     bound = subjects.bind(catalog, keys, around)
     return msgspec.structs.replace(

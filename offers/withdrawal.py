@@ -22,10 +22,17 @@ def withdrawn(holding: Sequence[str], found: Situation, catalog: Catalog, tokens
     if not holding:
         return ()
     held = {text: _read(text, tokens) for text in holding}
-    placements = {token.placement: PlacementRequest(token.placement, 1) for token in held.values() if token}
-    asked = msgspec.structs.replace(found.request, placements=tuple(placements.values()))
-    inputs = situate(replace(found, request=asked), catalog, every_subject=True)
+    inputs = seen([token for token in held.values() if token], found, catalog)
     return tuple(text for text, token in held.items() if token is None or not _stays(token, inputs, catalog))
+
+
+def seen(held: Sequence[OfferToken], found: Situation, catalog: Catalog) -> DecisionInputs:
+    """What the held offers are judged on: their placements, and no other subjects than what they are about."""
+    placements = {token.placement: PlacementRequest(token.placement, 1) for token in held}
+    asked = msgspec.structs.replace(found.request, placements=tuple(placements.values()))
+    offers = (catalog.by_id.get(token.offer_id) for token in held)
+    about = {offer.about.key for offer in offers if offer is not None and offer.about is not None}
+    return situate(replace(found, request=asked), catalog, only=about)
 
 
 def _read(text: str, tokens: OfferTokens) -> OfferToken | None:

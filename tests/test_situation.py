@@ -72,6 +72,7 @@ def test_only_what_surviving_offers_are_about_is_bound() -> None:
     blue, gold = (MaskedProfile({"customer.tier": (tier, NOW)}, mine) for tier in ("blue", "gold"))
     assert {key: len(each) for key, each in situate(found(blue, market), book).subjects.items()} == {ABOARD.key: 1}
     assert sorted(situate(found(gold, market), book).subjects) == [BOOKINGS.key, ABOARD.key]
+    assert list(situate(found(gold, market), book, only={BOOKINGS.key}).subjects) == [BOOKINGS.key]
     every = situate(found(blue, market), book, every_subject=True)
     assert {key: len(each) for key, each in every.subjects.items()} == {BOOKINGS.key: 1, ABOARD.key: 1}
 
