@@ -80,6 +80,8 @@ class Tools:
     revision: Callable[[str], Engine]
     """The engine of a kept revision, for options.revision. Raises NotFound."""
     market: Callable[[], Market]
+    late: Callable[[], tuple[str, ...]] = tuple
+    """What of the streams is behind: `profile_behind`, `market_behind`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,7 @@ class Answerer:
             profile=masked,
             market=self._tools.market(),
             candidate_limit=candidate_limit(asked.wire.options.deadline_ms, door.started),
-            degraded=tuple(sorted({*engine.degraded, *read.degraded, *behind})),
+            degraded=tuple(sorted({*engine.degraded, *read.degraded, *behind, *self._tools.late()})),
             origin=door.origin,
         )
         return _Work(situation, engine, cache.stamp(masked, whereabouts, engine.catalog, engine.propensity))

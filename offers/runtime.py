@@ -14,6 +14,7 @@ from offers.answer import Answerer, Tools
 from offers.answer_store import AnswerStore
 from offers.engine import Engine
 from offers.exposure import WriteBehind
+from offers.lag import Lag
 from offers.ledger import Ledger
 from offers.tokens import CustomerTokens, OfferTokens, TokenKeys, keys_of, new_secret, parse_keys
 from streams.deployment import Deployment
@@ -22,6 +23,7 @@ from streams.lake import Lake
 from streams.log import EventLog
 from streams.market_store import MarketStore
 from streams.market_tail import MarketTail
+from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
 from streams.valkey import Keys, connect, connect_async
@@ -84,6 +86,7 @@ class Runtime:
     log: EventLog
     activation: Activation
     tail: MarketTail
+    lag: Lag
     lake: Lake
     offer_tokens: OfferTokens
     customer_tokens: CustomerTokens
@@ -101,6 +104,7 @@ class Runtime:
         """Follow the active revision and the market, and write records behind."""
         self.activation.start()
         self.tail.start()
+        self.lag.start()
         self._tasks.append(asyncio.get_running_loop().create_task(self.behind.run()))
 
     async def close(self) -> None:
@@ -115,16 +119,18 @@ class Runtime:
 
     def _stop_threads(self) -> None:
         self.activation.stop()
+        self.lag.stop()
         self.tail.stop()
 
     def ready(self) -> dict[str, object]:
-        """What readiness says; `ready` false only while this worker could not answer well yet."""
+        """What readiness says; `ready` is false while this worker cannot answer well yet, or its market has ended."""
         engine = self.engine()
+        following = self.tail.running is not None and not self.tail.running.done()
         return {
-            "ready": self.tail.ready.is_set(),
+            "ready": self.tail.ready.is_set() and following,
             "revision": engine.catalog.revision,
             "model": engine.propensity.model,
-            "degraded": list(engine.degraded),
+            "degraded": [*engine.degraded, *self.lag.late()],
             "market_version": self.tail.market.version,
         }
 
@@ -137,17 +143,19 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
     tail = MarketTail(log, MarketStore(connect(store_url, "offing-tail"), names))
+    lag = Lag(log, ProfileStore(connect(store_url, "offing-lag"), names), tail)
     client = connect_async(store_url)
     store = AnswerStore(client, names)
     behind = WriteBehind(log)
     tokens = OfferTokens(keys)
-    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market)
+    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market, lag.late)
     return Runtime(
         settings=settings,
         ledger=book,
         log=log,
         activation=active,
         tail=tail,
+        lag=lag,
         lake=Lake(settings.lake),
         offer_tokens=tokens,
         customer_tokens=CustomerTokens(keys),
