@@ -17,11 +17,14 @@ from streams.events import (
     Event,
     Fare,
     Location,
+    Outcome,
     SailingPosition,
     Schedule,
     Social,
     VenueCapacity,
 )
+from streams.ids import DecisionId
+from streams.lake_rows import part_of
 from streams.market import timetable
 from streams.places import Fix
 from streams.profile import FIRST_BUILT_IN
@@ -35,7 +38,7 @@ MAX_MINOR = 10**12
 def check(event: Event, attributes: AttributeSet) -> None:
     """Raises InvalidInput: EVENT_VALUE, EVENT_ORIGIN, ATTRIBUTE_UNKNOWN, ATTRIBUTE_EVENT, ATTRIBUTE_VALUE,
 
-    LOCATION_INVALID, TIME_INVALID or SCHEDULE_ORDER, naming the field.
+    LOCATION_INVALID, DECISION_ID, TIME_INVALID or SCHEDULE_ORDER, naming the field.
     """
     if event.origin not in ORIGINS:
         message = f"origin is {_cut(event.origin)}; expected one of {', '.join(ORIGINS)}"
@@ -107,6 +110,15 @@ def _location(event: Event, data: Location, attributes: AttributeSet) -> None:
     Fix(data.lat, data.lon, data.accuracy_m, event.time)
 
 
+def _outcome(event: Event, data: Outcome, attributes: AttributeSet) -> None:
+    if not data.decision_id:  # of no decision: it counts for the customer, and the lake has nothing to join it with
+        return
+    try:
+        part_of(DecisionId(data.decision_id), event.customer_id)
+    except InvalidInput as error:
+        raise InvalidInput(error.code, f"data.decision_id: {error.message}") from error
+
+
 def _position(event: Event, data: SailingPosition, attributes: AttributeSet) -> None:
     Fix(data.lat, data.lon, 0.0, event.time)
 
@@ -132,6 +144,7 @@ _RULES: Mapping[type, Callable[[Event, Any, AttributeSet], None]] = {
     Consent: _consent,
     Social: _social,
     Location: _location,
+    Outcome: _outcome,
     SailingPosition: _position,
     Schedule: _schedule,
     Fare: _fare,

@@ -1,4 +1,8 @@
-"""Dead letters: records a consumer cannot use go to offing.deadletters with their address; too many of them stop it."""
+"""Dead letters: records a consumer cannot use go to offing.deadletters with their address.
+
+Too many that cannot be read stop it: then this deploy is at fault. What was read and is refused for what it says is its
+sender's doing, and no sender may stop the consumers of all customers.
+"""
 
 import json
 from collections import deque
@@ -13,18 +17,23 @@ from streams.log import DEADLETTERS, LOCATIONS, Entry, EventLog, LogRecord, Posi
 IN_A_ROW = 100
 LOOKED_AT = 1_000
 SHARE = 0.5
-"""More than half of the last 1,000 records: a deploy that cannot read them, not senders that cannot write them."""
+"""More than half of the last 1,000 records: a deploy that cannot read them, not senders that cannot write them. Of ten
+times IN_A_ROW if that was raised: who allows a longer row must be let through it."""
 PAYLOAD_LIMIT = 4_000
 APPEND_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that cannot be used, and why: `code` is stable, `reason` is for a person."""
+    """A record that cannot be used, and why: `code` is stable, `reason` is for a person.
+
+    `was_read`: refused for what it says, so it does not count towards the limit.
+    """
 
     record: LogRecord
     code: str
     reason: str
+    was_read: bool = False
 
 
 def parsed(record: LogRecord, topic: Topic) -> "Event | DeadLetter":
@@ -47,7 +56,8 @@ class DeadLetters:
         self._log = log
         self._most = in_a_row
         self._row = 0
-        self._recent: deque[bool] = deque(maxlen=LOOKED_AT)
+        self._looked_at = max(LOOKED_AT, 10 * in_a_row)
+        self._recent: deque[bool] = deque(maxlen=self._looked_at)
         self._reported: tuple[Position, Position] | None = None
 
     def report(self, records: Sequence[LogRecord], letters: Sequence[DeadLetter]) -> None:
@@ -59,7 +69,7 @@ class DeadLetters:
         span = (records[0].position, records[-1].position) if records else None
         if span == self._reported:
             return
-        bad = {letter.record.position for letter in letters}
+        bad = {letter.record.position for letter in letters if not letter.was_read}
         row = self._judge(records, bad)
         if letters:
             self._log.append(DEADLETTERS, [entry(letter) for letter in letters]).result(APPEND_S)
@@ -71,19 +81,19 @@ class DeadLetters:
     def _judge(self, records: Sequence[LogRecord], bad: set[Position]) -> int:
         """The row of bad ones at the end of the batch."""
         row = self._row
-        recent = deque(self._recent, maxlen=LOOKED_AT)
+        recent = deque(self._recent, maxlen=self._looked_at)
         for record in records:
             row = row + 1 if record.position in bad else 0
             recent.append(row > 0)
             if row > self._most:
                 raise self._stop(record.position, f"{row} records in a row")
-        if len(recent) == LOOKED_AT and sum(recent) > SHARE * LOOKED_AT:
-            raise self._stop(records[-1].position, f"{sum(recent)} of the last {LOOKED_AT} records")
+        if len(recent) == self._looked_at and sum(recent) > SHARE * self._looked_at:
+            raise self._stop(records[-1].position, f"{sum(recent)} of the last {self._looked_at} records")
         return row
 
     def _stop(self, at: Position, found: str) -> DeadLetterLimit:
         message = (
-            f"{found} of {at.topic} could not be used, up to partition {at.partition} offset {at.offset}; the rest was "
+            f"{found} of {at.topic} could not be read, up to partition {at.partition} offset {at.offset}; the rest was "
             "left alone. Mend the deploy that cannot read them, or raise OFFING_DEAD_LETTERS_IN_A_ROW if they are bad"
         )
         return DeadLetterLimit("DEAD_LETTER_LIMIT", message)

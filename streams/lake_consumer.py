@@ -9,7 +9,7 @@ import msgspec
 from streams.consumer import Consumer, Intake, Offsets, following
 from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters
 from streams.errors import InvalidInput, Retry
-from streams.events import parse
+from streams.events import Outcome, parse
 from streams.lake import Lake
 from streams.lake_rows import LoggedOutcome, outcome_of, part_of
 from streams.log import CUSTOMERS, DECISIONS, EventLog, LogRecord, Position
@@ -97,11 +97,16 @@ def _decision(record: LogRecord) -> Row:
     return decision, record.value
 
 
-def _outcome(record: LogRecord) -> Row | None:
+def _outcome(record: LogRecord) -> Row | DeadLetter | None:
     if b'"offer.' not in record.value:
         return None
     try:
         event = parse(record.value)
     except InvalidInput:
         return None  # the profile consumer reads this topic too, and has written the dead letter
-    return outcome_of(event, record.recorded) if event.type.startswith("offer.") else None
+    if not (event.type.startswith("offer.") and isinstance(event.data, Outcome) and event.data.decision_id):
+        return None
+    try:
+        return outcome_of(event, record.recorded)
+    except InvalidInput as error:
+        return DeadLetter(record, error.code, error.message, was_read=True)

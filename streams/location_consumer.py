@@ -58,7 +58,7 @@ class LocationConsumer(Consumer):
             try:
                 whereabouts = resolved(event, record.recorded, places)
             except InvalidInput as error:
-                letters.append(DeadLetter(record, error.code, error.message))
+                letters.append(DeadLetter(record, error.code, error.message, was_read=True))
                 continue
             lives_ms = min(PRESENCE_MS, whereabouts.at + PRESENCE_MS - self._reckoning(record))
             result = _result(whereabouts, lives_ms)

@@ -160,7 +160,7 @@ class ProfileConsumer(Consumer):
             batch.done[event.type, folded.status] += 1
             batch.skipped += len(folded.skipped)
             if folded.status in _LETTERS:
-                batch.letters.append(DeadLetter(record, *_LETTERS[folded.status]))
+                batch.letters.append(DeadLetter(record, *_LETTERS[folded.status], was_read=True))
             if folded.status is FoldStatus.APPLIED:
                 now = max(record.recorded, self._reckoning(record))
                 told = friend_events(event, before.facts, folded.profile.facts, now)

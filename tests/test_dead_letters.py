@@ -1,5 +1,6 @@
 """Dead letters: an address for what cannot be used, and an end to it if there is too much."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,24 @@ def test_a_good_record_ends_the_row(tmp_path: Path) -> None:
     letters.report([record(0), record(1), record(2)], [bad(0), bad(1)])
     letters.report([record(3), record(4)], [bad(3), bad(4)])
     assert len(dead_letters(log)) == 4
+    log.close()
+
+
+def test_what_was_read_and_refused_never_stops_it(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    letters = DeadLetters(log, in_a_row=2)
+    records = [record(offset) for offset in range(2 * LOOKED_AT)]
+    letters.report(records, [replace(bad(offset), was_read=True) for offset in range(2 * LOOKED_AT)])
+    letters.report([record(9_000), record(9_001)], [bad(9_000), bad(9_001)])
+    assert len(dead_letters(log)) == 2 * LOOKED_AT + 2
+    log.close()
+
+
+def test_a_longer_row_that_is_allowed_is_let_through_whole(tmp_path: Path) -> None:
+    log = open_log(tmp_path / "log")
+    offsets = range(2 * LOOKED_AT)
+    DeadLetters(log, in_a_row=2 * LOOKED_AT).report([record(offset) for offset in offsets], [*map(bad, offsets)])
+    assert len(dead_letters(log)) == 2 * LOOKED_AT
     log.close()
 
 

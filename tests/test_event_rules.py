@@ -17,6 +17,7 @@ from streams.events import (
     Fare,
     Linked,
     Location,
+    Outcome,
     SailingPosition,
     Schedule,
     Social,
@@ -44,6 +45,10 @@ def profile(**attributes: Any) -> Event:
     return event("customer.profile", Attributes(attributes))
 
 
+def redeemed(decision_id: str) -> Event:
+    return event("offer.redeemed", Outcome(decision_id, "spa", "winter", "cabins", "app.home.hero"))
+
+
 SAILS = Schedule("ITLIV-ITOLB", "2026-11-21T21:30:00+01:00", "2026-11-22T07:30:00+01:00")
 
 
@@ -58,6 +63,8 @@ SAILS = Schedule("ITLIV-ITOLB", "2026-11-21T21:30:00+01:00", "2026-11-22T07:30:0
         event("customer.social", Social(["c-7"] * 200)),
         event("customer.linked", Linked("c-43")),
         event("customer.location", Location(43.5558, 10.3019, 20.0, "approximate")),
+        redeemed(""),
+        redeemed("019a9c2b-8a38-7000-8000-000000000000"),
         event("sailing.position", SailingPosition(-33.9, 179.999)),
         event("sailing.schedule", SAILS),
         event("sailing.fare", Fare("deck", 0, "JPY")),
@@ -106,6 +113,8 @@ def test_a_sound_event_passes(sound: Event) -> None:
         (event("customer.location", Location(43.5, 10.3, float("inf"))), "LOCATION_INVALID", "accuracy_m"),
         (event("customer.location", Location(43.5, 10.3, 5.0, "denied")), "LOCATION_INVALID", "'denied' allows no use"),
         (event("customer.location", Location(43.5, 10.3, 5.0, "here")), "EVENT_VALUE", "data.status is 'here'"),
+        (redeemed("order-1"), "DECISION_ID", "data.decision_id: 'order-1' is no decision id; expected a UUIDv7"),
+        (redeemed("ffffffff-ffff-7fff-bfff-ffffffffffff"), "TIME_INVALID", "data.decision_id: "),
         (event("sailing.position", SailingPosition(91, 0)), "LOCATION_INVALID", "lat is outside"),
         (event("sailing.schedule", Schedule("L", "today", "tomorrow")), "TIME_INVALID", "'today' is not a time"),
         (

@@ -348,9 +348,11 @@ def test_forged_foreign_malformed_and_strange_tokens_are_rejected_with_their_cod
 
 
 def test_an_apps_outcome_without_a_token_is_not_believed_and_a_servers_is() -> None:
-    data = {"decision_id": "d", "offer_id": "o", "campaign_id": "c", "collection": "k", "placement": "p"}
+    made = "019a9c2b-8a38-7000-8000-000000000000"
+    data = {"decision_id": made, "offer_id": "o", "campaign_id": "c", "collection": "k", "placement": "p"}
     assert codes(send([event("offer.clicked", data)], APP)) == ["TOKEN_MISSING"]
     assert codes(send([event("offer.clicked", data)], SERVER)) == [None]
+    assert codes(send([event("offer.redeemed", data | {"decision_id": "order-1"})], SERVER)) == ["DECISION_ID"]
 
 
 def test_a_token_given_to_one_customer_is_not_another_subjects() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from streams.consumer import Intake
 from streams.errors import DeadLetterLimit, Retry
-from streams.events import Attributes, Event, Outcome
+from streams.events import Attributes, Event, Outcome, to_bytes
 from streams.lake import Lake
 from streams.lake_consumer import INTAKE, Flush, LakeConsumer
 from streams.log import CUSTOMERS, DECISIONS, Entry, EventLog, LogRecord
@@ -189,10 +189,22 @@ def test_a_malformed_event_is_left_to_the_profile_consumer_and_a_foreign_decisio
     foreign = event("offer.clicked", "c-1", Outcome("d-1", "spa", "campaign-spa", "collection", HOME))
     with a_log(tmp_path) as log:
         append_raw(log, CUSTOMERS, "c-1", b'{"type": "offer.clicked"}')
-        append(log, foreign)
+        of_none = Outcome("", "spa", "campaign-spa", "collection", HOME)
+        append(log, foreign, event("offer.redeemed", "c-1", of_none, event_id="e-2"))
         consumer = LakeConsumer(log, lake, flush=AT_ONCE)
-        assert consumer.take(polled(log, 2), {}) != {}
+        assert consumer.take(polled(log, 3), {}) != {}
         assert [letter["code"] for letter in dead_letters(log)] == ["DECISION_ID"]
+
+
+def test_outcomes_of_foreign_decisions_stop_nothing_however_many(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    foreign = Outcome("order-1", "spa", "campaign-spa", "collection", HOME)
+    with a_log(tmp_path) as log:
+        entries = [Entry("c-1", to_bytes(event("offer.redeemed", "c-1", foreign, NOW, f"e-{n}"))) for n in range(150)]
+        log.append(CUSTOMERS, entries).result(PATIENCE_S)
+        consumer = LakeConsumer(log, lake, flush=AT_ONCE)
+        consumer.take(polled(log, 150), {})
+        assert [letter["code"] for letter in dead_letters(log)] == ["DECISION_ID"] * 150
 
 
 def test_a_stream_of_bad_records_stops_it_with_nothing_committed(tmp_path: Path) -> None:

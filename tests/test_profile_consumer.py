@@ -381,6 +381,15 @@ def test_counted_events_that_come_too_late_or_too_many_get_dead_letters(log: Sql
     ]  # fmt: skip
 
 
+def test_one_phone_that_counts_without_end_stops_nobody(log: SqliteLog, store: ProfileStore) -> None:
+    append_all(log, [exposed(f"e-{number}") for number in range(2_150)])
+    append(log, tier("gold", customer="ben"))
+    consume(log, store)
+    assert {letter["code"] for letter in dead_letters(log)} == {"TOO_MANY_COUNTED"}
+    assert len(dead_letters(log)) == 150
+    assert profile(store, BEN).facts.cells[1].value == "gold"
+
+
 def test_a_stream_of_nothing_but_bad_events_stops_the_consumer(log: SqliteLog, store: ProfileStore) -> None:
     append_raw(log, CUSTOMERS, "anna", *[b"bad"] * 30)
     consumer = ProfileConsumer(log, store, deployment, in_a_row=10)

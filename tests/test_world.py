@@ -249,7 +249,7 @@ _EXPECTED = (
     "customer.booking", "sailing.schedule", "sailing.fare", "sailing.capacity", "venue.capacity", "offer.redeemed",
     "precise", "approximate", "denied", "off",
 )  # fmt: skip
-_REDEEMED = {"decision_id": "d", "offer_id": "o", "campaign_id": "c", "collection": "", "placement": "app.home.hero"}
+_REDEEMED = {"decision_id": "", "offer_id": "o", "campaign_id": "c", "collection": "", "placement": "app.home.hero"}
 
 
 def _by_customer(recorder: Recorder) -> dict[str, list[Any]]:
