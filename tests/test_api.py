@@ -503,6 +503,15 @@ def _names(value: object) -> Iterator[str]:
 # The other doors
 
 
+def test_a_tag_known_in_any_form_spares_the_answer(service: Shared) -> None:
+    path = "/v1/offers?placement=app.home.hero&customer_id=c-tag&locale=de"
+    tag = service.get(path).headers["etag"]
+    for known in (f"W/{tag}", f'"other", {tag}', f'W/"other",W/{tag} , "more"', "*", " * "):
+        assert service.get(path, if_none_match=known).status_code == 304, known
+    for known in ('"other"', tag.strip('"'), f'"{tag[1:-2]}"', "", "W/", f'"x{tag[1:]}', '"*"'):
+        assert service.get(path, if_none_match=known).status_code == 200, known
+
+
 def test_offers_by_get_are_bounded_and_have_an_etag(service: Shared) -> None:
     found = service.get("/v1/offers?placement=app.home.hero&customer_id=c-get&locale=de")
     assert offers_of(found) == [FALLBACK]

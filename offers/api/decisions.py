@@ -1,6 +1,8 @@
 """POST /v1/decisions, GET /v1/offers, GET /v1/decisions/{id}."""
 
+import re
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -25,6 +27,8 @@ from streams.ids import CustomerId
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 JSON = "application/json"
+_TAGS = re.compile(r'(?:W/)?("[^"]*")')
+"""The opaque parts of the tags in a list (RFC 9110, 8.8.3): a proxy that compresses makes ours weak."""
 
 
 @router.post(
@@ -59,9 +63,19 @@ async def offers(
     body = await _answer(session, wire, started)
     tag = f'"{blake2b(_lasting(body), digest_size=12).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    if request.headers.get("if-none-match") == tag:
+    if _has(request.headers.getlist("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=JSON, headers=headers)
+
+
+def _has(lines: Sequence[str], tag: str) -> bool:
+    """Whether If-None-Match names what the client would get: weakly compared, one of a list, or `*` for anything.
+
+    >>> _has(['"a", W/"b"'], '"b"'), _has(["*"], '"b"'), _has(['"a"'], '"b"')
+    (True, True, False)
+    """
+    known = ",".join(lines)
+    return known.strip() == "*" or tag in _TAGS.findall(known)
 
 
 def _lasting(body: bytes) -> bytes:
