@@ -52,6 +52,8 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, _leave)
     with closing(listening(settings)) as door:
         preflight(settings)
+        if settings.workers > 1:
+            _count_together(settings)
         with embedded_parts(settings):
             logger.warning("answering HTTP", extra={"port": door.getsockname()[1], "namespace": settings.namespace})
             _answer(settings, door)
@@ -82,6 +84,14 @@ def preflight(settings: Settings) -> None:
             logger.error("%s: %s; %s", found.name, found.found, found.mend)
 
 
+def _count_together(settings: Settings) -> None:
+    """Metrics of several processes go through files; children find the folder in their environment."""
+    metrics = settings.artifacts / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir()
+    os.environ[METRICS] = str(metrics)
+
+
 def _answer(settings: Settings, door: socket.socket) -> None:
     config = uvicorn.Config(
         "offers.api.app:create",
@@ -102,10 +112,6 @@ def _answer(settings: Settings, door: socket.socket) -> None:
         if not server.started:
             raise Stop("START_FAILED", "the service did not start; the log lines above say why")
         return
-    metrics = settings.artifacts / "metrics"
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir()
-    os.environ[METRICS] = str(metrics)
     Multiprocess(config, sockets=[door]).run()
 
 
