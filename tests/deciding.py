@@ -8,6 +8,7 @@ from offers.condition import View
 from offers.offer import Offer
 from offers.proposition import Candidate
 from scoring.features import Propensity, Scorable, Scores
+from streams.bucket import bucket
 from streams.ids import Millis, ModelId
 from streams.places import Places
 from streams.profile import CounterKey, bucket_of
@@ -45,3 +46,14 @@ def candidate(offer: Offer, inputs: DecisionInputs, subject: Subject = NOTHING, 
     """An offer about something, as it comes from the catalog."""
     view = View(inputs.profile.facts, subject.facts, inputs.whereabouts, Places(), inputs.now)
     return Candidate(offer, subject, view, inclusion=inclusion)
+
+
+def opinionated(model: str = "m-opinion") -> Propensity:
+    """A model with an opinion of its own about every candidate, to all digits that a float has."""
+
+    def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
+        chances = [bucket(model, f"{facts.offer_id}:{subject.key}") for facts, subject in items]
+        rows = [(chance / 3, float("nan") if chance < 0.3 else chance * 7) for chance in chances]
+        return Scores(np.array(chances), np.array(rows, dtype=np.float64).reshape(len(items), 2))
+
+    return Propensity(ModelId(model), ("a", "b"), frozenset(), score)
