@@ -47,6 +47,10 @@ class Shared:
         sent = {**self.live.headers(token), **{name.replace("_", "-"): value for name, value in headers.items()}}
         return self.portal.call(partial(self.live.http.get, path, headers=sent))
 
+    def request(self, sent: Mapping[str, Any]) -> httpx.Response:
+        """A request described in httpx's own words."""
+        return self.portal.call(partial(self.live.http.request, **sent))
+
     def gold(self, customer: str) -> None:
         """A gold passenger of tonight's sailing."""
         self.portal.call(self.live.gold_passenger, customer)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
-from offers.api import decisions, events, health, problems, replays
+from offers.api import contract, decisions, events, health, problems, replays
 from offers.api.auth import Authenticator
 from offers.api.clock import server_now
 from offers.runtime import open_runtime
@@ -69,4 +69,5 @@ def bare() -> FastAPI:
         app.include_router(module.router)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     problems.install(app)
+    contract.secure(app)
     return app

@@ -1,8 +1,14 @@
-"""Request bodies in OpenAPI: the schemas of the wire contracts, with examples that a test sends."""
+"""What OpenAPI says of the wire: schemas of what is sent and answered, with examples that a test sends."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import FastAPI
+from msgspec import Meta
+
+from offers.api.auth import EXPECTED
+from offers.events_door import MAX_BATCH, EventResult
+from offers.proposition import Offline, PriceTag, Shown
 
 REQUEST_EXAMPLE: dict[str, Any] = {
     "request_id": "0198f2c1-7a",
@@ -40,15 +46,117 @@ EVENT_EXAMPLE: dict[str, Any] = {
 OUTCOME_EXAMPLE: dict[str, Any] = {"token": "ot1.k9", "outcome": "exposed", "at": "2026-11-21T18:04:12Z"}
 
 
+JSON = "application/json"
+
+
+class AnsweredItem(msgspec.Struct, omit_defaults=True):
+    """An offer as the app shows it."""
+
+    offer_id: str
+    campaign_id: str
+    rank: int
+    about: Annotated[dict[str, str], Meta(description="The booking, sailing or venue it is about; empty: none.")]
+    token: Annotated[str, Meta(description="Send it with what becomes of the item; empty if its ids are too long.")]
+    expires_at: str
+    ttl_s: int
+    offline: Offline
+    representation: Shown
+    price: PriceTag | None = None
+
+
+class AnsweredPlacement(msgspec.Struct, omit_defaults=True):
+    """What one placement shows."""
+
+    placement: str
+    fallback: bool
+    refresh_after_s: int
+    items: list[AnsweredItem]
+    problem: Annotated[str, Meta(description="UNKNOWN_PLACEMENT, for example; new ones may appear.")] = ""
+
+
+class Answer(msgspec.Struct, omit_defaults=True):
+    """A decision as it is answered. Enums are open: an app ignores what it does not know."""
+
+    decision_id: str
+    request_id: str
+    server_time: str
+    revision: str
+    model: str
+    degraded: Annotated[list[str], Meta(description="What this answer had to do without; empty: nothing.")]
+    withdrawn: Annotated[list[str], Meta(description="Those of `holding` that may no longer be shown.")]
+    events: list[EventResult]
+    took_ms: float
+    placements: list[AnsweredPlacement]
+    ruled_out: dict[str, Any] = {}
+    """With options.explain only."""
+
+
+class Results(msgspec.Struct):
+    """A result per event, in the order sent."""
+
+    results: list[EventResult]
+
+
+class CloudEvent(msgspec.Struct, omit_defaults=True):
+    """CloudEvents 1.0; what `data` holds depends on `type`."""
+
+    specversion: str
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    source: Annotated[str, Meta(min_length=1, max_length=128)]
+    type: str
+    time: Annotated[str, Meta(description="RFC 3339, with an offset.")]
+    data: dict[str, Any]
+    subject: Annotated[str, Meta(min_length=1, max_length=128)] = ""
+    sentat: Annotated[str, Meta(description="The sender's clock at sending: with it a wrong one is put right.")] = ""
+
+
+class Outcome(msgspec.Struct, omit_defaults=True):
+    """What became of a shown item."""
+
+    token: str
+    outcome: Annotated[str, Meta(description="exposed, clicked or dismissed")]
+    at: Annotated[str, Meta(description="RFC 3339, with an offset.")]
+    sent_at: Annotated[str, Meta(description="The phone's clock at sending: with it a wrong one is put right.")] = ""
+
+
 def body_of(contract: Any, example: Any) -> dict[str, Any]:
     """`openapi_extra` of a route that reads its own body: its schema without references, and an example."""
+    return {"requestBody": {"required": True, **content(contract, example)}}
+
+
+def one_or_many(contract: Any, example: Any) -> dict[str, Any]:
+    """As body_of, for one of these or an array of them."""
+    one = schema_of(contract)
+    schema = {"oneOf": [one, {"type": "array", "items": one, "maxItems": MAX_BATCH}]}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "example": example}}}}
+
+
+def content(contract: Any, example: Any) -> dict[str, Any]:
+    """`content` of a body or an answer in JSON."""
+    return {"content": {JSON: {"schema": schema_of(contract), "example": example}}}
+
+
+def schema_of(contract: Any) -> dict[str, Any]:
+    """The JSON Schema of a contract, without references."""
     (schema,), components = msgspec.json.schema_components([contract], ref_template="#/$defs/{name}")
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _inlined(schema, components), "example": example}},
-        }
-    }
+    found: dict[str, Any] = _inlined(schema, components)
+    return found
+
+
+def secure(app: FastAPI) -> None:
+    """Say in the document which credentials the doors under /v1 take."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        bearer = {"type": "http", "scheme": "bearer", "description": EXPECTED}
+        document["components"]["securitySchemes"] = {"bearer": bearer}
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                operation["security"] = [{"bearer": []}] if path.startswith("/v1/") else []
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
 
 
 def _inlined(schema: Any, components: dict[str, Any]) -> Any:

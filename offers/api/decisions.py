@@ -5,16 +5,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from offers.acceptance import weighed
 from offers.answer import Doorway
 from offers.api.bodies import MAX_DECISION_BYTES, read_body
 from offers.api.clock import instant_of
-from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, body_of
+from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, Answer, body_of, content
 from offers.api.events import arrival, rules
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
@@ -35,7 +35,7 @@ _TAGS = re.compile(r'(?:W/)?("[^"]*")')
     "/decisions",
     summary="The offers to show now",
     openapi_extra=body_of(DecisionRequest, REQUEST_EXAMPLE),
-    responses={200: {"content": {JSON: {"example": ANSWER_EXAMPLE}}}, **responses(400, 401, 403, 413, 415, 422)},
+    responses={200: content(Answer, ANSWER_EXAMPLE), **responses(400, 401, 403, 404, 413, 415, 422, 503)},
 )
 async def decide(request: Request) -> Response:
     """Ranked, localised offers for each placement asked for. A repeated `request_id` within 10 minutes gives the same
@@ -50,10 +50,18 @@ async def decide(request: Request) -> Response:
 @router.get(
     "/offers",
     summary="The same for one placement, from what is known",
-    responses={200: {"content": {JSON: {"example": ANSWER_EXAMPLE}}}, **responses(401, 403, 422)},
+    responses={
+        200: content(Answer, ANSWER_EXAMPLE),
+        304: {"description": "As If-None-Match has it"},
+        **responses(401, 403, 422, 503),
+    },
 )
 async def offers(
-    request: Request, placement: str, limit: int = 3, locale: str = "en", customer_id: str | None = None
+    request: Request,
+    placement: Annotated[str, Query(examples=["app.home.hero"])],
+    limit: int = 3,
+    locale: Annotated[str, Query(examples=["de-DE"])] = "en",
+    customer_id: Annotated[str | None, Query(examples=["c-1"])] = None,
 ) -> Response:
     """One placement for the freshest stored whereabouts: no coordinates stand in a URL. 304 to a matching ETag."""
     started = time.perf_counter()

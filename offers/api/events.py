@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from offers.api.bodies import MAX_EVENTS_BYTES, read_body
-from offers.api.contract import EVENT_EXAMPLE, OUTCOME_EXAMPLE
+from offers.api.contract import EVENT_EXAMPLE, OUTCOME_EXAMPLE, CloudEvent, Outcome, Results, content, one_or_many
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.arrival import Arrival, Rules
@@ -17,20 +17,15 @@ router = APIRouter(prefix="/v1", tags=["events"])
 JSON = "application/json"
 AFTER_S = 1.0
 KEPT = {"results": [{"id": "e-91", "status": "accepted"}]}
+SOME = {"results": [*KEPT["results"], {"id": "e-92", "status": "rejected", "code": "ATTRIBUTE_VALUE"}]}
 DOOR: dict[int | str, dict[str, Any]] = {
-    202: {"description": "Everything is kept", "content": {JSON: {"example": KEPT}}},
-    207: {"description": "A result per event; send again only what says `retry`"},
+    202: {"description": "Everything is kept", **content(Results, KEPT)},
+    207: {"description": "A result per event; send again only what says `retry`", **content(Results, SOME)},
     **responses(400, 401, 403, 413, 415, 422, 503),
 }  # fmt: skip
 
 
-def _takes(example: Any, title: str) -> dict[str, Any]:
-    one: dict[str, Any] = {"type": "object", "title": title}
-    schema = {"oneOf": [one, {"type": "array", "items": one, "maxItems": 500}]}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema, "example": example}}}}
-
-
-@router.post("/events", status_code=202, responses=DOOR, openapi_extra=_takes([EVENT_EXAMPLE], "CloudEvent"))
+@router.post("/events", status_code=202, responses=DOOR, openapi_extra=one_or_many(CloudEvent, [EVENT_EXAMPLE]))
 async def events(request: Request) -> Response:
     """One CloudEvent or a batch (at most 500 events, 1 MB, gzip). A repeated (source, id) counts once."""
     session = await session_of(request, "events")
@@ -38,7 +33,7 @@ async def events(request: Request) -> Response:
     return await _kept(session, accept_events(body, arrival(session), rules(session)))
 
 
-@router.post("/outcomes", status_code=202, responses=DOOR, openapi_extra=_takes([OUTCOME_EXAMPLE], "Outcome"))
+@router.post("/outcomes", status_code=202, responses=DOOR, openapi_extra=one_or_many(Outcome, [OUTCOME_EXAMPLE]))
 async def outcomes(request: Request) -> Response:
     """What became of shown offers: `{token, outcome, at}` or a list. An exposure counts once per item shown."""
     session = await session_of(request, "events")

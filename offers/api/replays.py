@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1", tags=["decisions"])
 LATER_S = 5.0
 
 
-@router.get("/decisions/{decision_id}", summary="A decision, replayed", responses=responses(401, 403, 404))
+@router.get("/decisions/{decision_id}", summary="A decision, replayed", responses=responses(401, 403, 404, 422, 503))
 async def decision(request: Request, decision_id: str) -> Response:
     """What was decided and why each other offer was not shown, recomputed from the record. 404 NOT_YET until the
 
