@@ -7,6 +7,8 @@ from streams.ids import CampaignId, CustomerId, DecisionId, Millis, ModelId, Off
 from streams.places import NOWHERE, Whereabouts
 from streams.profile import MaskedProfile
 
+VERSION = 1
+"""Of the record's stored form: its field `v`, the first of the map."""
 FactDict = dict[str, tuple[Value, Millis]]
 
 
@@ -91,7 +93,7 @@ class DecisionInputs(msgspec.Struct, frozen=True):
 
 
 class ScoredCandidate(msgspec.Struct, frozen=True, array_like=True):
-    """One allowed candidate as scored, in the order in which it was looked at."""
+    """One allowed candidate as scored; a record has them best first."""
 
     offer_id: OfferId
     about: str
@@ -143,5 +145,8 @@ def encode(record: DecisionRecord) -> bytes:
 
 
 def decode(line: bytes) -> DecisionRecord:
-    """encode's inverse; msgspec.ValidationError on anything else."""
-    return _DECODE(line)
+    """encode's inverse; msgspec.ValidationError on anything else, another version's record among it."""
+    record = _DECODE(line)
+    if record.v != VERSION:
+        raise msgspec.ValidationError(f"a decision record of version {record.v}; expected {VERSION}")
+    return record
