@@ -6,7 +6,6 @@ what), sqlite_subscription.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import closing
 from pathlib import Path
 from threading import Event, Lock
 from time import time
@@ -17,7 +16,6 @@ from streams.ids import Millis
 from streams.lease import Leases
 from streams.log import Entry, LogRecord, Position, Topic
 from streams.sqlite_file import FileLimits, LogFile
-from streams.sqlite_retention import expire
 from streams.sqlite_subscription import SqliteSubscription
 from streams.sqlite_writer import LogWriter
 
@@ -87,17 +85,11 @@ class SqliteLog:
             extents = self._reader.extents(topic.name)
         return {number: extents[number].next if number in extents else 0 for number in range(topic.partitions)}
 
-    def purge(self, now: Millis) -> None:
-        """Forget everything that its topic's retention no longer allows, without waiting for the writer's sweep.
-
-        Raises Retry.
-        """
-        with closing(LogFile(self._path, "FULL", self._limits)) as file:
-            while expire(file, now):
-                pass
-            file.truncate_wal()
-
     def close(self) -> None:
+        """Finish what is queued and forget what has expired and, of topics with a retention, what every group has
+
+        committed: call it once this process's consumers have ended. Idempotent.
+        """
         self._writer.close()
         with self._reading:
             self._reader.close()

@@ -5,6 +5,8 @@ stay in unused space that a later delete does not reach. So expired rows are fir
 far behind the first live row are deleted: no live row is ever near a merge, and no copy of one is ever left behind.
 """
 
+import sqlite3
+
 from streams.ids import Millis
 from streams.instant import DAY_MS
 from streams.sqlite_file import LogFile
@@ -27,10 +29,30 @@ def expire(file: LogFile, now: Millis) -> int:
             for (appended,) in db.execute(f"SELECT appended FROM records_{partition} WHERE offset = ?", (first,))
             if not now - retention_ms <= appended <= now + DAY_MS
         ]
-    return sum(_forget(file, partition, now - retention_ms, now + DAY_MS) for partition, retention_ms in due)
+    return sum(_expired(file, partition, now - retention_ms, now + DAY_MS) for partition, retention_ms in due)
 
 
-def _forget(file: LogFile, partition: int, oldest: Millis, newest: Millis) -> int:
+def forget_done(file: LogFile) -> int:
+    """Forget what every group that reads a topic with a retention has committed, before the process leaves the file to
+
+    itself: nobody would sweep it while none runs. What nobody reads, or somebody has not read yet, stays its time. How
+    many were forgotten. Raises Retry.
+    """
+    with file.snapshot() as db:
+        due: list[tuple[int, int, int]] = db.execute(
+            "SELECT p.id, p.first_offset, min(l.committed) FROM partitions p JOIN topics t ON t.name = p.topic"
+            " JOIN leases l ON l.topic = p.topic AND l.partition = p.number WHERE t.retention_ms IS NOT NULL"
+            " GROUP BY p.id HAVING min(l.committed) > p.first_offset AND count(*) ="
+            " (SELECT count(DISTINCT group_name) FROM leases WHERE topic = p.topic) ORDER BY p.id"
+        ).fetchall()
+    for partition, first, end in due:
+        for until in (*range(first + CHUNK, end, CHUNK), end):
+            with file.transaction() as db:
+                _forget(db, partition, until)
+    return sum(end - first for _, first, end in due)
+
+
+def _expired(file: LogFile, partition: int, oldest: Millis, newest: Millis) -> int:
     """Forget up to the first record appended from `oldest` to `newest`; later than that was stamped by a wrong clock,
 
     and would stay for ever, and everything behind it.
@@ -46,11 +68,17 @@ def _forget(file: LogFile, partition: int, oldest: Millis, newest: Millis) -> in
             (first, first + CHUNK, oldest, newest),
         ).fetchone()
         until = live[0] if live else min(first + CHUNK, end)
-        db.execute(
-            f"UPDATE records_{partition} SET value = zeroblob(length(value)),"
-            " key = zeroblob(length(CAST(key AS BLOB))) WHERE offset >= ? AND offset < ?",
-            (first, until),
-        )
-        db.execute(f"DELETE FROM records_{partition} WHERE offset < ?", (until - MOAT,))
-        db.execute("UPDATE partitions SET first_offset = ? WHERE id = ?", (until, partition))
+        _forget(db, partition, until)
     return until - first
+
+
+def _forget(db: sqlite3.Connection, partition: int, until: int) -> None:
+    """Everything before `until`; nothing if another process was here first."""
+    (first,) = db.execute("SELECT first_offset FROM partitions WHERE id = ?", (partition,)).fetchone()
+    db.execute(
+        f"UPDATE records_{partition} SET value = zeroblob(length(value)),"
+        " key = zeroblob(length(CAST(key AS BLOB))) WHERE offset >= ? AND offset < ?",
+        (first, until),
+    )
+    db.execute(f"DELETE FROM records_{partition} WHERE offset < ?", (until - MOAT,))
+    db.execute("UPDATE partitions SET first_offset = max(first_offset, ?) WHERE id = ?", (until, partition))

@@ -14,7 +14,7 @@ from streams.ids import Millis
 from streams.instant import MINUTE_MS
 from streams.log import Entry, Position, Topic, partition_of
 from streams.sqlite_file import Extent, LogFile
-from streams.sqlite_retention import expire
+from streams.sqlite_retention import expire, forget_done
 
 BATCH_ENTRIES = 4_096
 BATCH_BYTES = 8 << 20
@@ -77,7 +77,7 @@ class LogWriter:
         return future
 
     def close(self) -> None:
-        """Write what is queued, then stop. Idempotent."""
+        """Write what is queued, forget what nobody needs any more (sqlite_retention), then stop. Idempotent."""
         with self._gate:
             if self._open:
                 self._open = False
@@ -104,6 +104,7 @@ class LogWriter:
             if self._taken:
                 self._write(self._taken)
             if last:
+                self._leave()
                 return
             if monotonic() >= sweep_at:
                 sweep_at = monotonic() + (0.0 if self._sweep() else SWEEP_S)
@@ -176,6 +177,14 @@ class LogWriter:
             if self._unscrubbed:
                 self._unscrubbed = not self._file.truncate_wal()
         return False
+
+    def _leave(self) -> None:
+        """Nobody may sweep for a long time: leave nothing that has expired, and no fix that was made use of."""
+        with suppress(OffingError):
+            while expire(self._file, self._clock()):
+                self._unscrubbed = True
+            if forget_done(self._file) or self._unscrubbed:
+                self._file.truncate_wal()
 
 
 def _stamp(now: Millis, last: Millis) -> Millis:

@@ -4,12 +4,16 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Protocol
 
 from streams.ids import Millis
 from streams.log import Entry, EventLog, LogRecord, Position, Subscription, Topic
+from streams.sqlite_file import FileLimits, LogFile
+from streams.sqlite_retention import expire
 
 EVENTS = Topic("test.events", 4)
 MARKET = Topic("test.market", 1)
@@ -118,3 +122,11 @@ def settle_by_assignment(member: Subscription) -> None:
 
 def run(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE_S)
+
+
+def purge(path: Path, now: Millis) -> None:
+    """What the writer's sweep does, at once and for this instant."""
+    with closing(LogFile(path, "FULL", FileLimits())) as file:
+        while expire(file, now):
+            pass
+        file.truncate_wal()

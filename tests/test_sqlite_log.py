@@ -15,15 +15,7 @@ from streams.log import Entry, Topic
 from streams.sqlite_file import FileLimits
 from streams.sqlite_log import SqliteLog
 from tests.log_behaviour import LogBehaviour
-from tests.log_makers import (
-    PATIENCE_S,
-    Clock,
-    LogMaker,
-    assert_gapless,
-    everything,
-    fill,
-    run,
-)
+from tests.log_makers import PATIENCE_S, Clock, LogMaker, assert_gapless, everything, fill, purge, run
 
 BRIEF = Topic("test.brief", 1, 15 * MINUTE_MS)
 
@@ -73,7 +65,7 @@ def test_a_full_disk_refuses_whole_appends_and_freed_space_takes_them_again(tmp_
     assert "full" in failure.value.message
     assert log.end(BRIEF) == {0: appended}
     clock.now += 15 * MINUTE_MS + 1
-    log.purge(clock.now)
+    purge(tmp_path / "log", clock.now)
     positions = log.append(BRIEF, [Entry("c", bytes(300))] * 20).result(PATIENCE_S)
     assert [position.offset for position in positions] == list(range(appended, appended + 20))
     log.close()
