@@ -110,7 +110,11 @@ def _of(events: Sequence[Pending], fix: Event) -> tuple[Pending, ...]:
 
 def _grants_location(profile: bytes | None, lines: Sequence[bytes], own: Sequence[Pending]) -> bool:
     """Whether the customer has granted `location`, counting what was accepted but not folded yet."""
-    known = apply_pending(read_profile(profile), (*read_pending(lines), *own), UNDECLARED)
+    try:
+        stored = read_profile(profile)
+    except OffingError:
+        return False  # nobody can read whether they did
+    known = apply_pending(stored, (*read_pending(lines), *own), UNDECLARED)
     cell = known.facts.consent.get("purpose:location")
     return cell is not None and cell.value is True
 

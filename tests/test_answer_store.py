@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.ids import CustomerId
+from streams.log import LOCATIONS
 from tests.service import offers_of
 from tests.shared_service import Shared, shared_service
 
@@ -28,6 +29,16 @@ def test_what_cannot_be_read_degrades_the_answer(service: Shared, garbage: bytes
     consent = service.live.event("customer.consent", customer, {"purposes": {"location": True}})
     answer = service.ask(customer, request_id="r", events=[consent])
     assert (offers_of(answer), answer.json()["degraded"]) == ([FALLBACK], ["profile_unavailable"])
+
+
+def test_of_an_unreadable_profile_nobody_knows_a_consent_to_keep_a_location(service: Shared) -> None:
+    customer = CustomerId("c-unreadable")
+    with service.store() as store:
+        store.set(service.keys.profile(customer), b"garbage")
+    fix = service.live.event("customer.location", customer, {"lat": 43.5, "lon": 10.3})
+    answer = service.send(fix)
+    assert [result["code"] for result in answer.json()["results"]] == ["CONSENT_MISSING"]
+    assert service.kept(LOCATIONS) == 0
 
 
 def test_an_unreadable_presence_is_no_presence(service: Shared) -> None:
