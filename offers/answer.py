@@ -158,7 +158,7 @@ class Answerer:
     async def _forget(self, asked: Asked, door: Doorway, found: Found) -> None:
         """`denied` and `off` take back what was known of the customer's place, not only what this request says."""
         status = asked.location_status
-        known = read_presence(found.presence)
+        known = _presence(found.presence)
         if status in FORGETTING and not asked.wire.options.dry_run and (known is None or known.status != status):
             await self._tools.store.forget(door.customer_id, presence_bytes(Whereabouts(status, at=door.now)))
 
@@ -364,11 +364,16 @@ def _whereabouts(read: _Read, profile: MaskedProfile, now: Millis) -> Whereabout
     """The request's own fix; without one, with consent, presence of the last 15 minutes; nothing if it is denied."""
     if read.resolved.status != "not_determined" or LOCATION_PURPOSE not in profile.purposes:
         return read.resolved
-    try:
-        presence = read_presence(read.found.presence)
-    except (OffingError, msgspec.DecodeError):  # by another version of Offing, and forgotten in 15 minutes anyway
-        return read.resolved
+    presence = _presence(read.found.presence)
     return presence if presence is not None and 0 <= now - presence.at <= PRESENCE_MS else read.resolved
+
+
+def _presence(stored: bytes | None) -> Whereabouts | None:
+    """None too for what another version of Offing wrote: it is forgotten in 15 minutes anyway."""
+    try:
+        return read_presence(stored)
+    except (OffingError, msgspec.DecodeError):
+        return None
 
 
 def _location_entry(asked: Asked, door: Doorway, made: _Fresh) -> Entry | None:
