@@ -13,6 +13,7 @@ from streams.ids import CustomerId, Millis, PlacementId
 from streams.instant import DAY_MS, MINUTE_MS, parse_instant
 from streams.places import STATUSES, Fix
 from streams.record import FactDict, PlacementRequest, Request
+from streams.whereabouts import LOCATED
 
 MAX_PLACEMENTS = 10
 MAX_LIMIT = 30
@@ -158,9 +159,7 @@ def _placement(wanted: WantedPlacement) -> PlacementRequest:
 
 
 def _location(said: object, sent: Millis | None, now: Millis) -> tuple[str, Fix | None]:
-    """(status, fix or None). The fix keeps its age, by the phone's own clock if `sent` tells that one; without it
-
-    its time counts unless the phone's clock cannot be right."""
+    """(status, fix or None)."""
     if said is None:
         return "not_determined", None
     try:
@@ -170,14 +169,26 @@ def _location(said: object, sent: Millis | None, now: Millis) -> tuple[str, Fix 
     if location.status not in STATUSES:
         message = f"context.location.status is {location.status[:30]!r}; expected one of {', '.join(STATUSES)}"
         raise InvalidInput("LOCATION_INVALID", message)
-    if location.status not in ("precise", "approximate") or location.lat is None or location.lon is None:
+    if location.status not in LOCATED:
         return location.status, None
-    at = now if location.at is None else corrected(parse_instant(location.at), sent, now)
-    if sent is None and at < now - DAY_MS:
-        at = now  # a clock in 1970 says nothing about the fix, which the app sends as it gets it
+    if location.lat is None or location.lon is None:
+        if location.lat is not location.lon:
+            raise InvalidInput("LOCATION_INVALID", "context.location has one of lat and lon; send both or neither")
+        return "not_determined", None  # allowed to know, but there is no fix yet: presence may stand in for it
+    at = _when(location.at, sent, now)
     if at < now - FIX_MS:
         return "not_determined", None  # where somebody was is not where they are
     return location.status, Fix(location.lat, location.lon, location.accuracy_m, at)
+
+
+def _when(said: str | None, sent: Millis | None, now: Millis) -> Millis:
+    """When the fix was taken: its age by the phone's own clock if `sent` tells that one, else its time as it is,
+
+    unless that clock cannot be right."""
+    at = now if said is None else corrected(parse_instant(said), sent, now)
+    if sent is None and at < now - DAY_MS:
+        return now  # a clock in 1970 says nothing about the fix, which the app sends as it gets it
+    return at
 
 
 def _context(sent: Mapping[str, Any], attributes: AttributeSet, now: Millis) -> FactDict:
