@@ -17,7 +17,7 @@ import pyarrow as pa
 from streams.ids import DecisionId, Millis
 from streams.instant import millis, moment
 from streams.lake_file import DECISIONS, OUTCOMES, SUFFIX, LakeFileUnreadable, Row, read, span, write
-from streams.lake_rows import LoggedOutcome, Part, decision_row, outcome_row, part_of, time_of
+from streams.lake_rows import BUCKETS, LoggedOutcome, Part, decision_row, outcome_row, part_of, time_of
 from streams.record import DecisionRecord, decode
 
 COMPACTED_ROWS = 20_000
@@ -121,11 +121,11 @@ class Lake:
 
         A crash leaves rows twice, never none. Files of rows that cannot be read stay.
         """
-        return sum(
-            self._compact(table, folder)
-            for table in TABLES
-            for folder in sorted((self.folder / table.name).glob(f"day={day}/bucket=*"))
-        )
+        return sum(self.compact_part(Part(day, number)) for number in range(BUCKETS))
+
+    def compact_part(self, part: Part) -> int:
+        """As compact, for one bucket of the day."""
+        return sum(self._compact(table, self._folder(table, part)) for table in TABLES)
 
     def _compact(self, table: Table, folder: Path) -> int:
         gone = 0

@@ -1,21 +1,30 @@
-"""LakeConsumer: decisions and offer events from the log into the lake, a few seconds behind; write, then commit."""
+"""LakeConsumer: decisions and offer events from the log into the lake, a few seconds behind; write, then commit.
 
+A flush leaves a file per part; once a day is over its files are made few.
+"""
+
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 import msgspec
 
+from streams import telemetry
 from streams.consumer import Consumer, Intake, Offsets, following
 from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters
 from streams.errors import InvalidInput, Retry
 from streams.events import Outcome, parse
+from streams.ids import Millis
+from streams.instant import DAY_MS, moment
 from streams.lake import Lake
-from streams.lake_rows import LoggedOutcome, outcome_of, part_of
+from streams.lake_rows import BUCKETS, LoggedOutcome, Part, outcome_of, part_of, time_of
 from streams.log import CUSTOMERS, DECISIONS, EventLog, LogRecord, Position
 from streams.record import DecisionRecord, decode
 
 INTAKE = Intake("lake", (DECISIONS, CUSTOMERS))
+logger = logging.getLogger("streams.lake_consumer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,9 @@ class LakeConsumer(Consumer):
         self._reached: dict[tuple[str, int], int] = {}
         """What may be committed once everything held is in files."""
         self._since: float | None = None
+        self._newest: Millis = 0
+        """The day of the newest decision written, in days since 1970."""
+        self._many_files: deque[Part] = deque()
 
     def take(self, records: Sequence[LogRecord], before: Offsets) -> Offsets:
         """Hold the batch, and write what is held if it is time. Called again with the same batch it holds it once."""
@@ -59,15 +71,38 @@ class LakeConsumer(Consumer):
 
     def finish(self) -> Offsets:
         """Write what is held. Raises Retry LAKE_UNAVAILABLE, and everything is still held."""
-        rows = list(self._held.values())
+        decisions = [row for row in self._held.values() if isinstance(row, tuple)]
+        outcomes = [row for row in self._held.values() if isinstance(row, LoggedOutcome)]
         try:
-            self._lake.append_decisions(row for row in rows if isinstance(row, tuple))
-            self._lake.append_outcomes(row for row in rows if isinstance(row, LoggedOutcome))
+            with telemetry.LAKE_SECONDS.time():
+                self._lake.append_decisions(decisions)
+                self._lake.append_outcomes(outcomes)
         except OSError as error:
             message = f"{self._lake.folder} cannot be written: {error}; make room or mend the folder's permissions"
             raise Retry("LAKE_UNAVAILABLE", message) from error
+        telemetry.LAKE_ROWS.labels("decisions").inc(len(decisions))
+        telemetry.LAKE_ROWS.labels("outcomes").inc(len(outcomes))
         done, self._held, self._reached, self._since = self._reached, {}, {}, None
+        self._compact(decisions)
         return done
+
+    def _compact(self, decisions: Sequence[tuple[DecisionRecord, bytes]]) -> None:
+        """Once a day of decisions (not of this host's clock, so simulated ones too) the two days before it; a bucket
+
+        each time files are written, so that no flush waits long.
+        """
+        newest = max((time_of(record.inputs.decision_id) // DAY_MS for record, _ in decisions), default=0)
+        if newest > self._newest:
+            self._newest = newest
+            days = [moment((newest - ago) * DAY_MS).date().isoformat() for ago in (1, 2)]
+            self._many_files = deque(Part(day, number) for day in days for number in range(BUCKETS))
+        if not self._many_files:
+            return
+        part = self._many_files.popleft()
+        try:
+            self._lake.compact_part(part)
+        except OSError:  # its files stay as they are, and nothing but their number is wrong with that
+            logger.warning("a day of the lake is not compacted", extra={"path": str(self._lake.folder)}, exc_info=True)
 
     def _hold(self, records: Sequence[LogRecord]) -> None:
         letters = []

@@ -24,7 +24,6 @@ MARKET = Topic("offing.market", 1)
 DECISIONS = Topic("offing.decisions", 8)
 TRIGGERS = Topic("offing.triggers", 8)
 DEADLETTERS = Topic("offing.deadletters", 1)
-TOPICS = (CUSTOMERS, LOCATIONS, MARKET, DECISIONS, TRIGGERS, DEADLETTERS)
 
 
 def topic_of(event_type: str) -> Topic:

@@ -1,7 +1,8 @@
 """Profiles, presence and pending events in Redis: their stored forms, and loading and saving many in one round trip.
 
 A save says which bytes it was made from and is refused if others are stored by then, so a consumer that lost its
-partition without knowing it overwrites nothing. One key per command: any cluster will do.
+partition without knowing it overwrites nothing. One key per command: the keys and scripts
+are fit for a cluster, the client is not yet (see valkey).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -113,17 +114,6 @@ class ProfileStore:
         with store_errors():
             pipeline.execute()
 
-    def push_pending(self, lines: Mapping[CustomerId, Sequence[bytes]]) -> None:
-        """Let answers see events before they are folded; lines are made by `pending_line`. One round trip."""
-        pipeline = self._client.pipeline(transaction=False)
-        for customer, pushed in lines.items():
-            key = self._keys.pending(customer)
-            pipeline.rpush(key, *pushed)
-            pipeline.ltrim(key, -PENDING_ENTRIES, -1)
-            pipeline.pexpire(key, PENDING_MS)
-        with store_errors():
-            pipeline.execute()
-
 
 def read_profile(raw: bytes | None) -> Profile:
     """What is stored under Keys.profile; nothing is EMPTY. Raises Stop PROFILE_FORMAT."""
@@ -188,6 +178,8 @@ _DECODE_LINE = msgspec.msgpack.Decoder(_PendingLine).decode
 def _pending(raw: bytes) -> Pending | None:
     try:
         line = _DECODE_LINE(raw)
+        if line.v != VERSION:
+            return None
         event = parse(line.event)
     except (msgspec.DecodeError, InvalidInput):
         return None

@@ -34,15 +34,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
-    survivors_all: int = 512
-    candidate_limit: int = 384
-    look_limit: int = 2048
-    draw_limit: int = 128
-    deadline_ms: int = 300
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
     model_threads: int = 1
-    batch: int = 500
     dead_letters_in_a_row: int = 100
     log_level: str = "info"
 
@@ -209,17 +203,11 @@ SETTINGS: tuple[Setting, ...] = (
             _matching(re.compile(r"[A-Za-z0-9.:_-]{1,253}"))),
     _number("OFFING_PORT", 0, 65_535, "Port the HTTP door listens on; 0 takes a free one."),
     _number("OFFING_WORKERS", 1, 64, "Processes that answer HTTP."),
-    _number("OFFING_SURVIVORS_ALL", 1, 100_000, "With at most this many index survivors every one is evaluated."),
-    _number("OFFING_CANDIDATE_LIMIT", 1, 10_000, "Beyond that, evaluation in layout order stops at this many allowed."),
-    _number("OFFING_LOOK_LIMIT", 1, 100_000, "... or at this many looked at."),
-    _number("OFFING_DRAW_LIMIT", 0, 10_000, "How many of the rest are drawn at random and evaluated too."),
-    _number("OFFING_DEADLINE_MS", 10, 30_000, "Deadline of a decision that names none, in ms."),
     Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",
             "seconds from 0.05 to 3600", _seconds),
     _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),
     _number("OFFING_MODEL_THREADS", 1, 64, "Threads that train a model; serving uses one per decision."),
-    _number("OFFING_BATCH", 1, 10_000, "Records a consumer takes from the log at once."),
-    _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 1_000_000, "A consumer stops after this many bad records in a row."),
+    _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 10_000, "A consumer stops after this many unreadable records in a row."),
     Setting("OFFING_LOG_LEVEL", "info", "Least level of the process's own log lines.", f"one of {', '.join(LEVELS)}",
             _one_of(LEVELS)),
 )  # fmt: skip

@@ -60,7 +60,6 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 DECISIONS = _counter("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
 DEGRADED = _counter("offing_degraded", "Decisions that had to do without something, by what.", "what")
 DECISION_SECONDS = _histogram("offing_decision_seconds", "From a parsed request to its answer's bytes.", FAST, "cache")
-STAGE_SECONDS = _histogram("offing_stage_seconds", "One step of a decision.", FAST, "stage")
 CANDIDATES = _histogram("offing_candidates", "Candidates scored in one decision.", COUNTS)
 RULED_OUT = _counter("offing_ruled_out", "Candidates ruled out, by reason.", "code")
 BEYOND_LIMIT = _counter("offing_beyond_candidate_limit", "Offers not looked at (BEYOND_CANDIDATE_LIMIT).")
@@ -77,15 +76,10 @@ RECORDS = _counter(
 )
 RECORD_QUEUE = _gauge("offing_record_queue", "Decision records not appended yet.", across="livesum")
 OUTCOMES = _counter("offing_outcomes", "Outcomes by kind and what became of them.", "outcome", "status")
-EXPOSURES_WITHOUT_RECORD = _counter(
-    "offing_exposures_without_record", "Outcomes whose decision is not in the lake: its record died with a process."
-)
 LAKE_ROWS = _counter("offing_lake_rows", "Rows written to the lake, by table.", "table")
-LAKE_SECONDS = _histogram("offing_lake_write_seconds", "One file of the lake.", SLOW)
+LAKE_SECONDS = _histogram("offing_lake_write_seconds", "One writing of the lake's files.", SLOW)
 
 # Doors
-REQUESTS = _counter("offing_requests", "HTTP answers by route and status.", "route", "status")
-REQUEST_SECONDS = _histogram("offing_request_seconds", "HTTP requests, first byte in to last byte out.", FAST, "route")
 EVENTS = _counter(
     "offing_events", "Events at the doors, by type and accepted, duplicate, rejected or retry.", "type", "status"
 )
@@ -116,8 +110,6 @@ SNAPSHOT_BYTES = _gauge("offing_market_snapshot_bytes", "Size of the last market
 # What is active
 ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across="livemax")
 RELOADS = _counter("offing_reloads", "Swaps of revision or model: done or refused.", "what", "result")
-MODEL_SECONDS = _histogram("offing_model_seconds", "Scoring of one decision's candidates.", FAST, "model")
-UP = _gauge("offing_info", "1, with the version of Offing that runs.", "version", across="livemax")
 
 METRICS: tuple[Metric, ...] = tuple(_LISTED)
 """Every metric, in the order of the operators' page. A test compares it with the docs and with the registry."""

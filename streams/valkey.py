@@ -1,7 +1,9 @@
-"""Redis or Valkey: connecting, key names, scripts. Any server of either name will do; the embedded one is its own file.
+"""Redis or Valkey: connecting, key names, scripts. Any single server of either name will do (embedded_valkey is one).
 
 Every key of one customer carries the hash tag `{<namespace>:c:<customer>}`, so that it lies in one slot of a cluster,
-and every script touches one key.
+and every script touches one key: keys and scripts are fit for a cluster. The clients made here are those of one server,
+though, and a cluster answers them MOVED, which redis-py raises as MovedError and nobody follows. The cluster client
+comes with the real servers.
 """
 
 from collections.abc import Iterator
@@ -107,11 +109,6 @@ class Keys:
     def market(self) -> str:
         """The market snapshot, a hash."""
         return f"{self.namespace}:market"
-
-    @property
-    def active(self) -> str:
-        """The active revision and model."""
-        return f"{self.namespace}:active"
 
     @property
     def reached(self) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from offers import answer_store, cache, campaign, decide, events_door, exposure, request, tokens
+from offers import answer_store, cache, campaign, events_door, exposure, request, tokens
 from offers.api import auth, bodies
 from offers.migrations import versions as migrations
 from scoring import model_folder
@@ -18,6 +18,7 @@ from streams import (
     profile,
     profile_form,
     profile_store,
+    record,
     reached,
     sqlite_file,
 )
@@ -84,7 +85,7 @@ def limits() -> str:
          "`degraded` says `profile_behind`"),
         ("decision records waiting for the log", f"{exposure.MAX_WAITING:,} per worker", "the oldest are dropped"),
         ("keys known while the ledger is away", _minutes(auth.LEDGER_AWAY_MS), "503 `LEDGER_UNAVAILABLE`"),
-        ("bad records", f"{dead_letters.IN_A_ROW} in a row, or half of the last {dead_letters.LOOKED_AT:,}",
+        ("records that cannot be read", f"{dead_letters.IN_A_ROW} in a row, or half of the last {dead_letters.LOOKED_AT:,}",
          "the consumer stops: `DEAD_LETTER_LIMIT`"),
     ]  # fmt: skip
     return table(row, rows)
@@ -100,7 +101,7 @@ def formats() -> str:
         ("campaigns as they were", "`revisions/`", "keep them: replays need them", campaign.LANGUAGE),
         ("models", "`models/`", "keep them", model_folder.FORMAT),
         ("decisions and outcomes", "`lake/`", "keep it", lake_file.FORMAT.decode()),
-        ("decision record", "a line of the log and of the lake", "", decide.RECORD_VERSION),
+        ("decision record", "a line of the log and of the lake", "", record.VERSION),
         ("profile", "Redis, `{<namespace>:c:<customer>}:profile`", "made from the log", profile_form.VERSION),
         ("presence", "Redis, `...:presence`", "gone after 15 min", profile_store.VERSION),
         ("cached decision, repeated request", "Redis, `...:decision:*`, `...:request:*`", "minutes", cache.FORMAT),

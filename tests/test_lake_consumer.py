@@ -8,12 +8,15 @@ from threading import Event as Flag
 from time import monotonic
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streams.consumer import Intake
 from streams.errors import DeadLetterLimit, Retry
 from streams.events import Attributes, Event, Outcome, to_bytes
+from streams.instant import DAY_MS, moment
 from streams.lake import Lake
 from streams.lake_consumer import INTAKE, Flush, LakeConsumer
+from streams.lake_rows import BUCKETS
 from streams.log import CUSTOMERS, DECISIONS, Entry, EventLog, LogRecord
 from streams.record import DecisionRecord, encode
 from streams.sqlite_log import SqliteLog
@@ -205,6 +208,30 @@ def test_outcomes_of_foreign_decisions_stop_nothing_however_many(tmp_path: Path)
         consumer = LakeConsumer(log, lake, flush=AT_ONCE)
         consumer.take(polled(log, 150), {})
         assert [letter["code"] for letter in dead_letters(log)] == ["DECISION_ID"] * 150
+
+
+def test_the_day_before_the_newest_becomes_few_files_a_bucket_at_each_flush(tmp_path: Path) -> None:
+    lake, noon = Lake(tmp_path / "lake"), NOW // DAY_MS * DAY_MS + DAY_MS // 2
+    sent = [simple(noon - DAY_MS + number, "c-1", number) for number in range(3)]
+    sent += [simple(noon + number, "c-1", number) for number in range(BUCKETS)]
+    written = REGISTRY.get_sample_value("offing_lake_rows_total", {"table": "decisions"}) or 0
+    with a_log(tmp_path) as log:
+        decide(log, *sent)
+        consumer = LakeConsumer(log, lake, flush=AT_ONCE)
+        records = polled(log, len(sent))
+        for record in records[:3]:
+            consumer.take([record], {})
+        assert files(lake, noon - DAY_MS) == 3
+        for record in records[3:]:
+            consumer.take([record], {})
+    assert (files(lake, noon - DAY_MS), files(lake, noon)) == (1, BUCKETS)
+    assert list(lake.scan()) == sent
+    assert REGISTRY.get_sample_value("offing_lake_rows_total", {"table": "decisions"}) == written + len(sent)
+
+
+def files(lake: Lake, at: int) -> int:
+    """How many files hold decisions of that day."""
+    return len(list(lake.folder.glob(f"decisions/day={moment(at).date().isoformat()}/bucket=*/*.parquet")))
 
 
 def test_a_stream_of_bad_records_stops_it_with_nothing_committed(tmp_path: Path) -> None:

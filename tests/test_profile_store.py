@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import cast
 
+import anyio
 import msgspec
 import pytest
 
+from offers.answer_store import AnswerStore
 from streams.attributes import Value
 from streams.errors import Retry, Stop
 from streams.events import Attributes, Event, Location
@@ -26,7 +28,7 @@ from streams.profile_store import (
     read_profile,
 )
 from streams.reached import NOTHING, Reached
-from streams.valkey import Client, Keys, connect
+from streams.valkey import Client, Keys, connect, connect_async
 from tests.makers import ATTRIBUTES, NOW, event
 
 ANNA, BEN, CARLA = CustomerId("anna"), CustomerId("ben"), CustomerId("carla")
@@ -132,11 +134,15 @@ def test_presence_of_version_1_is_read_for_ever() -> None:
         read_presence(b"\x02" + sample[1:])
 
 
-def test_pending_events_are_pushed_bounded_and_read_back(client: Client, keys: Keys) -> None:
-    store = ProfileStore(client, keys)
+def test_pending_events_are_pushed_bounded_and_read_back(client: Client, keys: Keys, valkey_url: str) -> None:
     sent = [said("anna", f"e-{number}", children=number % 9) for number in range(PENDING_ENTRIES + 20)]
     lines = [pending_line(at(number), NOW, each) for number, each in enumerate(sent)]
-    store.push_pending({ANNA: [line for line in lines if line is not None]})
+
+    async def push() -> None:
+        async with connect_async(valkey_url) as doors:
+            await AnswerStore(doors, keys).push_many({ANNA: [line for line in lines if line is not None]})
+
+    anyio.run(push)
     held = cast(list[bytes], client.lrange(keys.pending(ANNA), 0, -1))
     pending = read_pending(held)
     assert len(pending) == PENDING_ENTRIES
