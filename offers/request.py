@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from offers.phone_clock import corrected
+from offers.phone_clock import EARLIEST, corrected
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
 from streams.ids import CustomerId, Millis, PlacementId
-from streams.instant import DAY_MS, MINUTE_MS, parse_instant
+from streams.instant import MINUTE_MS, parse_instant
 from streams.places import STATUSES, Fix
 from streams.record import FactDict, PlacementRequest, Request
 from streams.whereabouts import LOCATED
@@ -186,7 +186,7 @@ def _when(said: str | None, sent: Millis | None, now: Millis) -> Millis:
 
     unless that clock cannot be right."""
     at = now if said is None else corrected(parse_instant(said), sent, now)
-    if sent is None and at < now - DAY_MS:
+    if sent is None and at < EARLIEST:
         return now  # a clock in 1970 says nothing about the fix, which the app sends as it gets it
     return at
 
