@@ -8,10 +8,9 @@ from offers.catalog import Catalog
 from offers.proposition import Code, Decision, PlacementSlate, Scored, Screening, Slate, Slot, canonical_bytes
 from offers.representation import RenderContext, render
 from scoring.features import Propensity
-from streams.record import DecisionInputs, DecisionRecord, ScoredCandidate, ShownItem
+from streams.record import VERSION, DecisionInputs, DecisionRecord, ScoredCandidate, ShownItem
 
 ENGINE = "offing-0.1.0"
-RECORD_VERSION = 1
 DEADLINE_SHORT = "deadline_short"
 """Fewer candidates were looked at than a decision with time would have looked at."""
 
@@ -93,7 +92,7 @@ def _shown(slate: Slate, rank: int, slot: Slot) -> ShownItem:
 def record(inputs: DecisionInputs, decision: Decision, features: tuple[str, ...]) -> DecisionRecord:
     """The log's line for a decision: its inputs, and what a replay must find again."""
     return DecisionRecord(
-        v=RECORD_VERSION,
+        v=VERSION,
         inputs=inputs,
         model=decision.model,
         engine=ENGINE,

@@ -187,6 +187,7 @@ class _Envelope(msgspec.Struct):
     time: str
     data: msgspec.Raw
     v: int = 1
+    """Events from elsewhere need not say it."""
     sentat: str | None = None
     origin: str = "live"
 
@@ -196,6 +197,8 @@ _DECODE_DATA: Mapping[str, Callable[[msgspec.Raw], Any]] = {
     name: msgspec.json.Decoder(contract).decode for name, contract in CONTRACTS.items()
 }
 _ENCODE = msgspec.json.Encoder().encode
+VERSION = 1
+"""Of the log's line."""
 
 
 def parse(raw: bytes) -> Event:
@@ -216,6 +219,8 @@ def parse(raw: bytes) -> Event:
         text = getattr(envelope, name)
         if not 1 <= len(text) <= MAX_ID:
             raise InvalidInput("EVENT_MALFORMED", f"{name} has {len(text)} characters; expected 1 to {MAX_ID}")
+    if envelope.v != VERSION:
+        raise InvalidInput("EVENT_MALFORMED", f"v is {envelope.v}; expected {VERSION}, the version of the log's line")
     at = parse_instant(envelope.time)
     return Event(envelope.id, envelope.source, envelope.type, envelope.subject, at, data, envelope.origin)
 
@@ -233,7 +238,7 @@ def to_bytes(event: Event) -> bytes:
     """Event -> the log's line: CloudEvents JSON that starts with its format version. parse(to_bytes(e)) == e."""
     return _ENCODE(
         {
-            "v": 1,
+            "v": VERSION,
             "specversion": "1.0",
             "id": event.id,
             "source": event.source,

@@ -18,8 +18,8 @@ from streams import (
     profile,
     profile_form,
     profile_store,
-    record,
     reached,
+    record,
     sqlite_file,
 )
 from streams.instant import DAY_MS, MINUTE_MS
@@ -85,7 +85,8 @@ def limits() -> str:
          "`degraded` says `profile_behind`"),
         ("decision records waiting for the log", f"{exposure.MAX_WAITING:,} per worker", "the oldest are dropped"),
         ("keys known while the ledger is away", _minutes(auth.LEDGER_AWAY_MS), "503 `LEDGER_UNAVAILABLE`"),
-        ("records that cannot be read", f"{dead_letters.IN_A_ROW} in a row, or half of the last {dead_letters.LOOKED_AT:,}",
+        ("records that cannot be read",
+         f"{dead_letters.IN_A_ROW} in a row, or half of the last {dead_letters.LOOKED_AT:,}",
          "the consumer stops: `DEAD_LETTER_LIMIT`"),
     ]  # fmt: skip
     return table(row, rows)
