@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from streams.host_lock import HostLock
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8080
@@ -70,7 +72,16 @@ class Service:
         }
 
     def empty(self) -> None:
-        """Forget what an earlier run left. Raises Failed if that one still runs."""
+        """Forget what an earlier run left. Raises Failed if that one still runs, and then nothing is touched."""
+        store = self.folder / "valkey"
+        if store.is_dir():
+            with closing(HostLock(store / "lock")) as lock:
+                try:
+                    with lock.held(0.0):
+                        pass
+                except TimeoutError as error:
+                    message = f"an Offing still runs in {self.folder}; stop that one, or take another folder"
+                    raise Failed(message) from error
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
 

@@ -3,14 +3,16 @@
 import json
 import shlex
 import socket
+from pathlib import Path
 
 import pytest
 
 from loadtests.demo_scenes import PHONE, Asking, Scene, german_tablet, no_upgrade, upgrade_costs
 from loadtests.demo_screen import curl_of
 from loadtests.demo_stage import LATEST_MS, SOONEST_MS, story_sailing
-from loadtests.service import Failed, free_port
+from loadtests.service import Failed, Service, free_port
 from loadtests.world_clock import HOUR_MS, MINUTE_MS, local
+from streams.embedded_valkey import EmbeddedValkey
 from streams.instant import parse_instant
 
 MIDNIGHT = parse_instant("2026-11-21T00:00:00Z")
@@ -71,3 +73,16 @@ def _item(offer: str, locale: str, minor: int) -> dict[str, object]:
 def _scene(*items: dict[str, object]) -> Scene:
     asking = Asking("giulia", "it-IT", MIDNIGHT, (43.55, 10.3))
     return Scene("a scene", asking, {"placements": [{"placement": "app.home.hero", "items": list(items)}]})
+
+
+def test_the_folder_of_a_running_service_is_not_emptied(tmp_path: Path) -> None:
+    service = Service(tmp_path / "demo", tmp_path / "campaigns", 0)
+    server = EmbeddedValkey(service.folder / "valkey")
+    server.start()
+    (service.folder / "log.sqlite").write_text("the truth")
+    with pytest.raises(Failed, match=r"still runs in .*demo"):
+        service.empty()
+    assert (service.folder / "log.sqlite").read_text() == "the truth"
+    server.stop()
+    service.empty()
+    assert list(service.folder.iterdir()) == []
