@@ -21,7 +21,7 @@ check: setup            ## lint, types, import layers
 test: setup             ## the tests, against real servers, under 8 minutes
 	$(BIN)/python -m pytest -m "not prove" $(ARGS)
 
-prove: setup            ## the long proofs; writes docs/proofs.md
+prove: setup            ## the long proofs; writes docs/performance.md
 	$(BIN)/python -m tests.prove $(ARGS)
 
 demo: setup             ## the main job, everything embedded (ARGS=--once to exit afterwards)

@@ -140,10 +140,6 @@ class World:
         await doors.send_events([*self.market.news(self.span.end, whole=True), *self._owed], self.span.end)
         return self._reported(doors, time.perf_counter() - began)
 
-    def bookings_of(self, person_id: str) -> list[Booking]:
-        """Someone's bookings as they stand."""
-        return [booking for booking in self._bookings.values() if booking.person == person_id]
-
     def _reported(self, doors: Doors, seconds: float) -> WorldReport:
         report, traffic = self.report, doors.traffic
         report.seconds, report.requests, report.retries = seconds, traffic.requests, traffic.retries

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -68,12 +67,6 @@ def evaluate(settings: Settings, model: Path | None, log: Path | None, now: Mill
     if log is None:
         return evaluate_lake(folder, Lake(settings.lake), now=now)
     return evaluate_model(folder, JsonLog(log, attributes(settings)).examples())
-
-
-def cross_validated(folder: Path) -> dict[str, Any]:
-    """The metrics on rows its trees had not seen, for new and for returning customers, from the model's card."""
-    metrics: dict[str, Any] = msgspec.json.decode((folder / CARD).read_bytes())["metrics"]
-    return metrics
 
 
 def _active_folder(settings: Settings) -> Path:

@@ -91,12 +91,7 @@ def parse_accept_language(header: str) -> tuple[str, ...]:
     >>> parse_accept_language("*;q=0.8, en, es")
     ('en', 'es', '*')
     """
-    ordered = sorted(_ranges(_bounded(header)), key=lambda entry: -entry[1])
-    best: dict[str, str] = {}
-    for tag, quality in ordered:
-        if quality > 0:
-            best.setdefault(tag.lower(), tag)
-    return tuple(best.values())
+    return _best_first(_ranges(_bounded(header)))
 
 
 @lru_cache(maxsize=8_192)
@@ -131,8 +126,17 @@ def _ranges(header: str) -> Ranges:
 
 
 def _wanted(ranges: Ranges) -> list[str]:
-    """Tags to match, best first; a sort keeps the order of equals."""
-    return [tag for tag, quality in sorted(ranges, key=lambda entry: -entry[1]) if quality > 0 and tag != "*"]
+    """Tags to match, best first."""
+    return [tag for tag in _best_first(ranges) if tag != "*"]
+
+
+def _best_first(ranges: Ranges) -> tuple[str, ...]:
+    """What is not refused, each once; a sort keeps the order of equals."""
+    best: dict[str, str] = {}
+    for tag, quality in sorted(ranges, key=lambda entry: -entry[1]):
+        if quality > 0:
+            best.setdefault(tag.lower(), tag)
+    return tuple(best.values())
 
 
 def _refused(tag: str, ranges: Ranges) -> bool:

@@ -15,8 +15,6 @@ try:
 except ImportError:  # no llvmlite for this Python: the booster serves
     lleaves = None
 
-AVAILABLE = lleaves is not None
-"""Whether this Python can compile and load at all."""
 Margins = Callable[[Rows], NDArray[np.float64]]
 """(n, features), C-contiguous -> (n,) log odds. Pure and thread-safe."""
 TARGETS = {"x86_64": "x86-64", "AMD64": "x86-64"}

@@ -102,10 +102,3 @@ def _outcome(item: ShownItem, seen: Sequence[tuple[str, Millis]], now: Millis) -
     if closes > now:
         return "window_open"
     return int(any(event == item.offer.goal_event and at <= closes for event, at in seen))
-
-
-def scorables(record: DecisionRecord) -> tuple[Scorable, ...]:
-    """The shown items of a record as they were scored, for a replay of their rows. Fallbacks were not scored."""
-    subjects = {subject.key: subject for bound in record.inputs.subjects.values() for subject in bound}
-    scored = (item for item in record.shown if item.propensity is not None)
-    return tuple((item.offer, subjects.get(item.about, NOTHING)) for item in scored)

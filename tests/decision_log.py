@@ -66,6 +66,13 @@ def simple(at: Millis = NOW, customer: str = "c-1", number: int = 0) -> Decision
     return record(inputs(at, customer, number=number), [(offer(), NOTHING)])
 
 
+def scorables(of: DecisionRecord) -> tuple[Scorable, ...]:
+    """The shown items as they were scored, for a replay of their rows. Fallbacks were not scored."""
+    subjects = {subject.key: subject for bound in of.inputs.subjects.values() for subject in bound}
+    scored = (item for item in of.shown if item.propensity is not None)
+    return tuple((item.offer, subjects.get(item.about, NOTHING)) for item in scored)
+
+
 def outcome(
     of: DecisionRecord, event: str, at: Millis | None = None, *, event_id: str = "", item: int = 0
 ) -> LoggedOutcome:

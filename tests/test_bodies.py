@@ -13,10 +13,9 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, TypeAdapter
 from starlette.types import Message
 
-from offers.api.bodies import check_json, parse_json, read_body
+from offers.api.bodies import read_body
 from offers.api.problems import install
 from streams.errors import InvalidInput
 from tests.asgi import call
@@ -186,43 +185,3 @@ def test_a_body_that_ends_early_is_an_error_of_the_client() -> None:
     with pytest.raises(InvalidInput) as caught:
         anyio.run(read_body, request, LIMIT)
     assert caught.value.code == "BODY_TRUNCATED"
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{",
-        b"[1,]",
-        b"{'a': 1}",
-        b'{"lat": NaN}',
-        b"[Infinity]",
-        b"\xff",
-        b"nul",
-        b"{} {}",
-        b"\xef\xbb\xbf{}",
-        b"[" * 60_000,
-    ],
-)
-def test_malformed_json_is_told_apart_from_wrong_fields(body: bytes) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        check_json(body)
-    assert caught.value.code == "JSON_MALFORMED"
-
-
-class Place(BaseModel):
-    lat: float
-    limit: int = 1
-
-
-def test_a_body_is_parsed_into_its_shape_or_says_which_field_is_wrong() -> None:
-    shape = TypeAdapter(Place)
-    assert parse_json(b'{"lat": 43.5, "limit": 3}', shape) == Place(lat=43.5, limit=3)
-    with pytest.raises(InvalidInput) as wrong:
-        parse_json(b'{"lat": 43.5, "limit": "many"}', shape)
-    assert wrong.value.code == "REQUEST_INVALID"
-    assert wrong.value.message.startswith("limit: Input should be a valid integer")
-    assert wrong.value.message.endswith("(found 'many')")
-    with pytest.raises(InvalidInput) as malformed:
-        parse_json(b'{"lat": NaN}', shape)
-    assert malformed.value.code == "JSON_MALFORMED"

@@ -5,14 +5,13 @@ import shutil
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from scoring.compiled import AVAILABLE
-from scoring.examples import scorables
 from scoring.features import Propensity, Scorable, Scores
 from scoring.model_folder import CALIBRATION, COMPILED, FEATURES, MODEL, digest, model_id
 from scoring.propensity import PARITY, load, open_model, prior
@@ -21,10 +20,11 @@ from streams.errors import InvalidInput
 from streams.ids import OfferId
 from streams.record import NOTHING, DecisionInputs, decode, encode
 from streams.whereabouts import NOWHERE
-from tests.decision_log import inputs, record
+from tests.decision_log import inputs, record, scorables
 from tests.makers import NOW
 from tests.scoring_world import ATTRIBUTES, BAR, QUIZ, SPA, decided, facts, passenger, subject, trained
 
+AVAILABLE = find_spec("lleaves") is not None
 FORMS = ["prior", "booster", pytest.param("compiled", marks=pytest.mark.skipif(not AVAILABLE, reason="no lleaves"))]
 CROWD = [facts(f"o{number}", "spa_visits", float(number % 40)) for number in range(97)]
 

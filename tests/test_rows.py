@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.examples import scorables
 from scoring.features import FeatureList, Rows, Scorable, feature_list
 from scoring.propensity import prior
 from scoring.rows import Plan, plan, rows
 from streams.errors import InvalidInput
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.record import NOTHING, DecisionInputs, FactDict, decode, encode
-from tests.decision_log import record
+from tests.decision_log import record, scorables
 from tests.makers import NOW
 from tests.scoring_world import ATTRIBUTES, BAR, QUIZ, SPA, decided, facts, passenger, subject
 

@@ -1,14 +1,10 @@
 """Request bodies, read in full or refused: bounded on the wire and after decompression, whatever the client claims."""
 
 import zlib
-from typing import TypeVar
 
-import msgspec
 from fastapi import Request
-from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
 
-from offers.api.problems import invalid_fields
 from streams.errors import InvalidInput
 
 MAX_EVENTS_BYTES = 1 << 20
@@ -18,9 +14,6 @@ GZIP = frozenset({"gzip", "x-gzip"})
 FORM = "application/x-www-form-urlencoded"
 """What curl says of --data unless it is told otherwise."""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
-_SYNTAX = msgspec.json.Decoder(msgspec.Raw).decode
-
-T = TypeVar("T")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -49,25 +42,6 @@ async def read_body(request: Request, limit: int) -> bytes:
     if inflater:
         inflater.finish()
     return b"".join(parts)
-
-
-def parse_json(body: bytes, shape: TypeAdapter[T]) -> T:
-    """A body -> the declared shape. Raises InvalidInput JSON_MALFORMED (NaN and Infinity too) or REQUEST_INVALID."""
-    check_json(body)
-    try:
-        return shape.validate_json(body)
-    except ValidationError as error:
-        raise invalid_fields(error.errors()) from error
-
-
-def check_json(body: bytes) -> None:
-    """Raises InvalidInput JSON_MALFORMED. pydantic alone would take NaN; about 1 µs per kB."""
-    try:
-        _SYNTAX(body)
-    except RecursionError as error:
-        raise InvalidInput("JSON_MALFORMED", "the body is nested too deeply") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput("JSON_MALFORMED", f"the body is not JSON: {error}") from error
 
 
 def _check_media_type(header: str) -> None:
