@@ -12,6 +12,7 @@ from functools import partial
 from time import perf_counter
 
 from streams import telemetry
+from streams.attributes import AttributeSet
 from streams.consumer import Consumer, Intake, Offsets, Reckoning, by_the_clock, following, wall_clock
 from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters, parsed
 from streams.deployment import Active
@@ -21,12 +22,15 @@ from streams.friends import friend_events
 from streams.ids import CustomerId, Millis
 from streams.log import CUSTOMERS, Entry, EventLog, LogRecord
 from streams.profile import FoldStatus, Profile, fold
+from streams.profile_mask import purge
 from streams.profile_store import Loaded, ProfileStore, Stored
 from streams.reached import Reached
 
 GROUP = "profiles"
 TRIES = 20
 APPEND_S = 30.0
+WAITS = 6
+"""For declarations; with Consumer's waits 3 s, and a process asks four times a second what is active."""
 INTAKE = Intake(GROUP, (CUSTOMERS,))
 
 
@@ -40,7 +44,8 @@ class Batch:
     """customer.friend_booked events and the instant they are recorded at."""
     done: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(event type, fold status) -> how many."""
-    skipped: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    """The events' own names of what the declarations do not accept -> how many."""
 
 
 Publish = Callable[[Batch], None]
@@ -66,6 +71,10 @@ class ProfileConsumer(Consumer):
         self._dead = DeadLetters(log, in_a_row)
         self._epoch = log.epoch()
         self._connects = 0
+        self._declared = active().attributes
+        self._unaccepted: set[str] = set()
+        """Names that were waited for in vain under these declarations."""
+        self._waits = 0
         self._next: dict[int, int] = {}
         """Partition -> the offset this consumer would apply next, if nothing was lost since."""
 
@@ -156,9 +165,10 @@ class ProfileConsumer(Consumer):
                 continue
             before = profiles[event.customer_id]
             folded = fold(before, event, record.position, record.recorded, attributes)
-            profiles[event.customer_id] = folded.profile
+            if folded.profile is not before:  # else it was folded before, and purged
+                profiles[event.customer_id] = _purged(folded.profile, attributes, record.recorded)
             batch.done[event.type, folded.status] += 1
-            batch.skipped += len(folded.skipped)
+            batch.skipped.update(folded.skipped)
             if folded.status in _LETTERS:
                 batch.letters.append(DeadLetter(record, *_LETTERS[folded.status], was_read=True))
             if folded.status is FoldStatus.APPLIED:
@@ -175,11 +185,28 @@ class ProfileConsumer(Consumer):
 
         nobody would learn of either.
         """
+        self._await_declarations(batch)
         self._dead.report(records, batch.letters)
         if batch.told:
             entries = [Entry(event.subject, to_bytes(event), now) for event, now in batch.told]
             self._log.append(CUSTOMERS, entries).result(APPEND_S)
             telemetry.FRIENDS_TOLD.inc(len(entries))
+
+    def _await_declarations(self, batch: Batch) -> None:
+        """Raises Retry, a few times, for names not met before: a door accepted them, so it may have declarations that
+
+        this process is about to load, and once the watermark has passed a value it is lost.
+        """
+        attributes = self._active().attributes
+        if attributes is not self._declared:
+            self._declared = attributes
+            self._unaccepted.clear()
+        new = batch.skipped.keys() - self._unaccepted
+        if new and self._waits < WAITS:
+            self._waits += 1
+            raise Retry("DECLARATIONS_BEHIND", f"{len(new)} attributes accepted at the doors are not accepted here yet")
+        self._waits = 0
+        self._unaccepted |= new
 
     def _saved(self, batch: Batch, reached: Mapping[int, Reached], ends: Mapping[int, int]) -> bool:
         """Save and note how far; False if somebody else saved meanwhile or the store lost something."""
@@ -200,7 +227,7 @@ class ProfileConsumer(Consumer):
         for (event_type, status), number in batch.done.items():
             telemetry.FOLDED.labels(event_type, status).inc(number)
         if batch.skipped:
-            telemetry.SKIPPED_VALUES.inc(batch.skipped)
+            telemetry.SKIPPED_VALUES.inc(batch.skipped.total())
         effect = telemetry.EVENT_TO_EFFECT_SECONDS.labels(GROUP)
         for record in records:
             effect.observe(max(0, self._reckoning(record) - record.recorded) / 1000)
@@ -212,6 +239,15 @@ def rebuild(log: EventLog, store: ProfileStore, active: Active) -> None:
     Nothing is told or written besides; a consumer started on the store afterwards goes on from there. Raises Retry.
     """
     ProfileConsumer(log, store, active).catch_up(log.end(CUSTOMERS))
+
+
+def _purged(profile: Profile, attributes: AttributeSet, recorded: Millis) -> Profile:
+    """Without what is past its retention when this event was recorded: by the log and not by the clock, and after every
+
+    event and not at the end of a batch, so that the same log makes the same profile however often it is folded.
+    """
+    facts = purge(profile.facts, attributes, recorded)
+    return profile if facts is profile.facts else Profile(facts, profile.delivery)
 
 
 _LETTERS: Mapping[FoldStatus, tuple[str, str]] = {

@@ -13,6 +13,7 @@ from random import Random
 from time import monotonic, sleep
 
 from streams.consumer import Intake, by_the_record
+from streams.deployment import Active
 from streams.events import Attributes, Booking, Consent, Event, Outcome, Social, to_bytes
 from streams.ids import CustomerId
 from streams.instant import MINUTE_MS
@@ -98,10 +99,12 @@ def facts(store: ProfileStore, people: Sequence[CustomerId]) -> dict[CustomerId,
     return {person: canonical(stored.profile.facts) for person, stored in found.items()}
 
 
-def make_consumer(log: EventLog, store: ProfileStore, batch: int = BATCH) -> ProfileConsumer:
+def make_consumer(
+    log: EventLog, store: ProfileStore, batch: int = BATCH, active: Active = deployment
+) -> ProfileConsumer:
     """A consumer of simulated traffic."""
     intake = Intake(GROUP, (CUSTOMERS,), batch)
-    return ProfileConsumer(log, store, deployment, intake=intake, reckoning=by_the_record)
+    return ProfileConsumer(log, store, active, intake=intake, reckoning=by_the_record)
 
 
 def spawn(log_path: Path, url: str, namespace: str) -> "subprocess.Popen[str]":

@@ -11,15 +11,18 @@ from random import Random
 import pytest
 from prometheus_client import REGISTRY
 
+from streams.attributes import Attribute, Kind, attribute_set
 from streams.consumer import Offsets
+from streams.deployment import Deployment
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import DeadLetterLimit, LogRestarted, Retry
 from streams.events import Attributes, Booking, Consent, Event, Location, Outcome, Social, parse
 from streams.ids import CustomerId
 from streams.instant import DAY_MS
 from streams.log import CUSTOMERS, DEADLETTERS, EventLog, partition_of
+from streams.places import Places
 from streams.profile import CounterKey, Profile, bucket_of
-from streams.profile_consumer import GROUP, ProfileConsumer, rebuild
+from streams.profile_consumer import GROUP, WAITS, ProfileConsumer, rebuild
 from streams.profile_form import decode
 from streams.profile_store import ProfileStore, Stored
 from streams.sqlite_log import SqliteLog
@@ -36,7 +39,18 @@ from tests.kill_consumer import (
     make_consumer,
     wait_until_behind,
 )
-from tests.makers import NOW, PATIENCE_S, append, append_raw, customers, dead_letters, deployment, event, open_log
+from tests.makers import (
+    DEPLOYMENT,
+    NOW,
+    PATIENCE_S,
+    append,
+    append_raw,
+    customers,
+    dead_letters,
+    deployment,
+    event,
+    open_log,
+)
 
 ANNA, BEN, CARLA = CustomerId("anna"), CustomerId("ben"), CustomerId("carla")
 SEEN: CounterKey = ("exposed", "o-1", "k-1", "cabins", "app.home.hero", "", "phone")
@@ -379,6 +393,101 @@ def test_counted_events_that_come_too_late_or_too_many_get_dead_letters(log: Sql
     assert [letter["code"] for letter in dead_letters(log)] == [
         "COUNTED_TOO_LATE", "TOO_MANY_COUNTED", "TOO_MANY_COUNTED"
     ]  # fmt: skip
+
+
+BRIEF = Deployment(
+    attribute_set(
+        (
+            Attribute("customer", "note", 1, Kind.STRING, retention_ms=DAY_MS),
+            Attribute("customer", "children", 2, Kind.INTEGER),
+        )
+    ),
+    Places(),
+)
+
+
+def consume_brief(log: EventLog, store: ProfileStore) -> None:
+    consumer = make_consumer(log, store, active=lambda: BRIEF)
+    consumer.start()
+    wait_until_behind(log, store, 0)
+    consumer.stop(PATIENCE_S)
+
+
+def stored(client: Client, keys: Keys) -> bytes:
+    raw = client.get(keys.profile(ANNA))
+    return raw if isinstance(raw, bytes) else b""
+
+
+def noted(number: int, at: int, **attributes: str | int) -> Event:
+    return event("customer.profile", "anna", Attributes({**attributes}), at, f"e-{number}")
+
+
+def test_a_value_past_its_retention_leaves_the_store_with_the_customers_next_event(
+    log: SqliteLog, store: ProfileStore, client: Client, keys: Keys
+) -> None:
+    late = NOW + DAY_MS + 1
+    append(log, noted(1, NOW, note="<private>", children=2), recorded=NOW)
+    consume_brief(log, store)
+    assert b"<private>" in stored(client, keys)
+    append(log, noted(2, NOW - 1, note="<older>"), noted(3, late, children=3), recorded=late)
+    consume_brief(log, store)
+    raw = stored(client, keys)
+    assert (b"<private>" in raw, b"<older>" in raw) == (False, False)
+    assert {number: cell.value for number, cell in decode(raw).facts.cells.items()} == {2: 3}
+
+
+def test_what_is_purged_is_the_same_however_the_log_is_cut_into_batches(
+    log: SqliteLog, client: Client, namespace: str
+) -> None:
+    random = Random(5)
+    for number in range(60):  # recorded by several doors, whose clocks differ
+        recorded = NOW + number * DAY_MS // 10 - random.randrange(DAY_MS // 2)
+        sent = noted(number, recorded - random.randrange(2 * DAY_MS), note=f"n-{number}")
+        append(log, sent, recorded=recorded)
+    partition, found = partition_of(ANNA, CUSTOMERS), []
+    for batch in (1, 7, 60):
+        store = ProfileStore(client, Keys(f"{namespace}-{batch}"))
+        for first in range(0, 60, batch):
+            again = max(0, first - 3)  # what a crash before the commit repeats
+            records = log.read(CUSTOMERS, partition, again, first - again + batch)
+            taker = make_consumer(log, store, active=lambda: BRIEF)
+            taker.take(records, {(CUSTOMERS.name, partition): again})
+        found.append(profile(store, ANNA).facts)
+    assert found[0] == found[1] == found[2]
+    assert 0 < len(found[0].cells)
+
+
+def test_a_value_accepted_by_a_door_that_has_reloaded_is_not_lost_on_a_consumer_that_has_not(
+    log: SqliteLog, store: ProfileStore
+) -> None:
+    active, looks = DEPLOYMENT, 0
+
+    def reloading() -> Deployment:
+        nonlocal active, looks
+        looks += 1
+        active = BRIEF if looks == 6 else active
+        return active
+
+    append(log, noted(1, NOW, note="new", shoe_size=42))
+    consumer = make_consumer(log, store, active=reloading)
+    consumer.start()
+    wait_until_behind(log, store, 0)
+    consumer.stop(PATIENCE_S)
+    assert profile(store, ANNA).facts.cells[1].value == "new"
+
+
+def test_a_name_nobody_declares_is_waited_for_a_few_times_and_then_never_again(
+    log: SqliteLog, store: ProfileStore
+) -> None:
+    append(log, noted(1, NOW, shoe_size=42), noted(2, NOW, shoe_size=43, children=1))
+    first, second = log.read(CUSTOMERS, partition_of(ANNA, CUSTOMERS), 0, 2)
+    consumer, pair = make_consumer(log, store), (CUSTOMERS.name, first.position.partition)
+    for _ in range(WAITS):
+        with pytest.raises(Retry, match="1 attributes accepted at the doors"):
+            consumer.take([first], {pair: 0})
+    assert consumer.take([first], {pair: 0}) == {pair: 1}
+    assert consumer.take([second], {pair: 1}) == {pair: 2}
+    assert profile(store, ANNA).facts.cells[2].value == 1
 
 
 def test_one_phone_that_counts_without_end_stops_nobody(log: SqliteLog, store: ProfileStore) -> None:
