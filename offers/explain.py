@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from offers import capping, compiled, schedule
 from offers.catalog import Catalog, consents, facts_of, subjects_of
-from offers.condition import View, conjuncts, holds, leaves
+from offers.condition import View, holds, leaves
 from offers.eligibility import obstacles
+from offers.index import layers
 from offers.locale import choose
 from offers.offer import Offer
 from offers.proposition import Candidate, Code, Decision, Reason
@@ -57,7 +59,9 @@ def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tup
 
 
 def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
-    """One offer: allowed if some subject of it has no reason against it; else the subject with the fewest."""
+    """One offer: allowed if some subject of it has no reason against it; else the subject with the fewest, and of
+
+    those the one that came furthest."""
     general = tuple(_general(offer, inputs, catalog))
     subjects = subjects_of(offer, inputs)
     if not subjects:
@@ -66,8 +70,14 @@ def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
             reasons = (*reasons, Reason(Code.NO_SUBJECT, offer.where))
         return Verdict(offer.id, offer.where, "", False, reasons)
     judged = [(general + tuple(_specific(offer, subject, inputs, catalog)), subject) for subject in subjects]
-    reasons, nearest = min(judged, key=lambda pair: len(pair[0]))
+    reasons, nearest = min(judged, key=lambda pair: (len(pair[0]), -_came(offer, pair[1], inputs, catalog)))
     return Verdict(offer.id, offer.where, nearest.key, not reasons, reasons)
+
+
+def _came(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> int:
+    """How many conditions hold before the first that does not: the spa that is full is nearer than the restaurant."""
+    view = _view(subject, inputs, catalog)
+    return sum(1 for _ in takewhile(lambda part: holds(part[1], view), layers(offer)))
 
 
 def allowed(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> tuple[str, ...]:
@@ -112,11 +122,9 @@ def _view(subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> View:
 def _specific(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
     """What speaks against this offer about this subject."""
     view = _view(subject, inputs, catalog)
-    layers = zip(compiled.LAYERS, (offer.eligibility, offer.applicability, offer.suitability), strict=True)
-    for code, layer in layers:
-        for conjunct in conjuncts(layer):
-            if not holds(conjunct, view):
-                yield compiled.reason(conjunct, code, view)
+    for code, conjunct in layers(offer):
+        if not holds(conjunct, view):
+            yield compiled.reason(conjunct, code, view)
     candidate = Candidate(offer, subject, view)
     yield from obstacles(candidate, inputs)
     yield from capping.reached(candidate, inputs)
@@ -125,9 +133,7 @@ def _specific(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: C
 def _shared(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
     """Of an offer without a subject: the conditions that ask nothing of one."""
     view = _view(NOTHING, inputs, catalog)
-    layers = zip(compiled.LAYERS, (offer.eligibility, offer.applicability, offer.suitability), strict=True)
-    for code, layer in layers:
-        for conjunct in conjuncts(layer):
-            about_subject = any(leaf.attribute.split(".")[0] in SUBJECT_SCOPES for leaf in leaves(conjunct))
-            if not about_subject and not holds(conjunct, view):
-                yield compiled.reason(conjunct, code, view)
+    for code, conjunct in layers(offer):
+        about_subject = any(leaf.attribute.split(".")[0] in SUBJECT_SCOPES for leaf in leaves(conjunct))
+        if not about_subject and not holds(conjunct, view):
+            yield compiled.reason(conjunct, code, view)

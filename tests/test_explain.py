@@ -198,6 +198,17 @@ def test_of_several_subjects_the_one_nearest_to_being_allowed_is_told() -> None:
     assert [reason.code for reason in against(each, "booking:b9", three, book)] == [Code.NO_SUBJECT]
 
 
+def test_of_equals_the_subject_that_came_furthest_is_told() -> None:
+    aboard = Selector("venue", "on_board")
+    kind = Leaf("venue.kind", Op.IN, ("spa",))
+    each = offer("o", about=aboard, applicability=All((kind, Leaf("venue.free", Op.RANGE, low=1))))
+    grill = Subject("venue:grill", {"venue.kind": ("restaurant", NOW), "venue.free": (14, NOW)})
+    full = Subject("venue:spa", {"venue.kind": ("spa", NOW), "venue.free": (0, NOW)})
+    situation = inputs(subjects={aboard.key: (grill, full)})
+    verdict = judge(each, situation, catalog([each], PLACES))
+    assert (verdict.about, len(verdict.reasons)) == ("venue:spa", 1), "there is a spa, and it is full"
+
+
 def test_a_shown_offer_is_told_about_what_it_was_shown_for() -> None:
     each = offer("o", about=BOOKINGS)
     first, trip = Subject("booking:b1"), Subject("booking:b2", about={"booking_id": "b2"})
