@@ -206,16 +206,17 @@ def consume(settings: Settings, parent: int | None = None) -> None:
     client, keys = connect(store_url(settings), "offing-consumer"), Keys(settings.namespace)
     profiles = ProfileStore(client, keys)
     reckoning = by_the_record if settings.simulated else by_the_clock
+    most = settings.dead_letters_in_a_row
     flush = Flush(rows=settings.lake_flush_records, after_s=settings.lake_flush_s)
 
     def current() -> Deployment:
         return deployment(active.engine())
 
     consumers: Sequence[Consumer] = (
-        ProfileConsumer(log, profiles, current, reckoning=reckoning),
-        LocationConsumer(log, profiles, current, reckoning=reckoning),
-        MarketConsumer(log, MarketStore(client, keys)),
-        LakeConsumer(log, Lake(settings.lake), flush=flush),
+        ProfileConsumer(log, profiles, current, reckoning=reckoning, in_a_row=most),
+        LocationConsumer(log, profiles, current, reckoning=reckoning, in_a_row=most),
+        MarketConsumer(log, MarketStore(client, keys), in_a_row=most),
+        LakeConsumer(log, Lake(settings.lake), flush=flush, in_a_row=most),
     )
     try:
         _run(consumers, parent)
