@@ -112,10 +112,12 @@ class Runtime:
         self.behind.close()
         await asyncio.gather(*self._tasks)
         await self.answerer.drain()
-        await asyncio.to_thread(self._stop_threads)
-        await self.client.aclose()
-        self.log.close()
-        self.ledger.close()
+        try:
+            await asyncio.to_thread(self._stop_threads)
+        finally:  # a tail that stopped for good raises why
+            await self.client.aclose()
+            self.log.close()
+            self.ledger.close()
 
     def _stop_threads(self) -> None:
         self.activation.stop()

@@ -122,6 +122,7 @@ def test_killed_outright_it_leaves_no_orphan_and_nothing_that_was_accepted_is_lo
         assert len(values(folder, CUSTOMERS)) == 404
 
 
+@pytest.mark.prove
 def test_several_workers_beside_a_named_redis_count_together_and_end_with_their_parent(
     tmp_path: Path, valkey_url: str, namespace: str
 ) -> None:
