@@ -89,7 +89,9 @@ def counted(profile: MaskedProfile, what: Counted, offer: OfferFacts, first_buck
 
 def _name(of: str, offer: OfferFacts) -> str:
     """Which offer, campaign or collection; empty for all, and for the collection of an offer that is in none."""
-    return {"offer": offer.offer_id, "campaign": offer.campaign_id, "collection": offer.collection}.get(of, "")
+    if of == ALL:
+        return ""
+    return {"offer": offer.offer_id, "campaign": offer.campaign_id, "collection": offer.collection}[of]
 
 
 class Room:
@@ -117,11 +119,14 @@ class Room:
     def leaves(self, candidate: Candidate) -> bool:
         """Whether the answer may show this one too."""
         offer = candidate.offer
-        return offer.id not in self._offers and all(self._under(limit, candidate) for limit in offer.limits)
+        if offer.facts.offer_id in self._offers:
+            return False
+        for limit in offer.limits:  # a plain loop: an exploring placement asks of every candidate at every rank
+            if limit.event == EXPOSED and limit.of != "offer" and not self._under(limit, candidate):
+                return False
+        return True
 
     def _under(self, limit: Limit, candidate: Candidate) -> bool:
-        if limit.event != EXPOSED:
-            return True
         name, about = _name(limit.of, candidate.offer.facts), _about(limit, candidate)
         here = self._shown[limit.of, name, about]
         if not here:
