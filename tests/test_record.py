@@ -1,7 +1,6 @@
 """A decision's inputs are its record: whatever they hold comes back from the log as it was."""
 
 import math
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,8 +10,6 @@ from offers.decide import decide, digest, record
 from offers.situation import Situation, situate
 from streams.attributes import Value
 from streams.ids import CampaignId, DecisionId, ModelId, OfferId
-from streams.places import Whereabouts
-from streams.profile import BookingFact
 from streams.record import (
     NOTHING,
     DecisionInputs,
@@ -29,7 +26,6 @@ from tests.deciding import counters, opinionated
 from tests.test_validity import BOOKS, SLOW, situations
 
 MODEL = opinionated()
-SAMPLE = Path(__file__).parent / "samples" / "decision.v1.bin"
 VALUES: list[Value] = ["gold", "", "è 船", 0, -1, 2**53, 1.5, 5.0, -0.0, True, False, ("a", "b"), ()]
 
 
@@ -49,30 +45,6 @@ def test_inputs_come_back_as_they_were_and_decide_the_same(found: Situation) -> 
     assert again.inputs == given_inputs
     assert digest(decide(again.inputs, catalog, MODEL)) == digest(decision) == again.digest
     assert encode(again) == line
-
-
-def sample() -> DecisionRecord:
-    """What tests/samples/decision.v1.bin was made of."""
-    key = ("exposed", "o", "c-o", "fares", "app.home.hero", "booking:b1", "phone")
-    facts = OfferFacts(OfferId("o"), CampaignId("c-o"), "fares", {"offer.kind": "cabin"})
-    about = Subject("booking:b1", {"sailing.departure": (NOW, NOW)}, {"booking_id": "b1"}, ("s1",), NOW + 1)
-    made = inputs(
-        {"customer.age": (40, NOW), "customer.tastes": (("spa", "wine"), NOW)},
-        subjects={"booking:each": (about,)},
-        consulted=("s1",),
-        seasons=("winter",),
-        whereabouts=Whereabouts("precise", "861eb5217ffffff", 50, (("livorno-terminal", 3),), NOW),
-    )
-    profile = msgspec.structs.replace(
-        made.profile, counters=counters((key, NOW)), lifetime={key: 2}, purposes=("location",),
-        bookings={"b1": BookingFact("s1", "ITLIV-ITOLB", "open", {40: "seat"}, NOW, 7)},
-    )  # fmt: skip
-    item = ShownItem(facts, "booking:b1", HERO, 1, 0.25, 0.5, 12.5, (1.5, -0.0))
-    return written(msgspec.structs.replace(made, profile=profile), (item,))
-
-
-def test_a_line_of_version_1_is_read_for_ever() -> None:
-    assert decode(SAMPLE.read_bytes()) == sample()
 
 
 def test_every_kind_of_value_comes_back_with_its_type() -> None:
@@ -123,3 +95,9 @@ def test_nothing_is_a_subject_that_every_general_offer_shares() -> None:
     assert NOTHING == Subject("", {}, {}, (), 0)
     assert inputs().subjects == {}
     assert inputs(decision_id=DecisionId("d")).candidate_limit == 384
+
+
+def test_a_record_of_another_version_is_refused() -> None:
+    line = encode(msgspec.structs.replace(written(inputs()), v=2))
+    with pytest.raises(msgspec.ValidationError, match="a decision record of version 2; expected 1"):
+        decode(line)
