@@ -1,19 +1,25 @@
 """What an app still shows is taken back once it no longer fits, and judging it costs what is held, not the catalog."""
 
+from dataclasses import replace
+
+import msgspec
+
 from offers.catalog import Catalog
-from offers.offer import Limit, Offer, Placement, Schedule, Selector, Window
+from offers.condition import LOCATION, Leaf, Op
+from offers.offer import Limit, Offer, Placement, Schedule, Selector, Suppression, Window
 from offers.situation import Situation
 from offers.tokens import OfferToken, OfferTokens, keys_of
 from offers.withdrawal import seen, withdrawn
+from streams.events import Capacity
 from streams.ids import CustomerId, DecisionId, Millis, PlacementId
 from streams.instant import DAY_MS, HOUR_MS
 from streams.market import Market
-from streams.places import NOWHERE
+from streams.places import NOWHERE, Fix
 from streams.profile import MaskedProfile
 from streams.record import PlacementRequest, Request
 from tests.catalogs import HERO, NOW, catalog, offer
 from tests.deciding import counters, happened
-from tests.geography import PLACES
+from tests.geography import LIVORNO, PLACES
 from tests.markets import booking, sails, told
 
 TOKENS = OfferTokens(keys_of([("k1", "11" * 32)], "tests"))
@@ -74,3 +80,26 @@ def test_only_the_subjects_of_what_is_held_are_bound() -> None:
         BOOKINGS.key: ["booking:b1"]
     }
     assert [wanted.placement for wanted in judged.request.placements] == [HERO], "whatever was asked for"
+
+
+def test_what_was_dismissed_left_behind_or_sold_out_is_taken_back() -> None:
+    port = Leaf(LOCATION, Op.WITHIN, ("port:ITLIV",), radius_m=30_000)
+    room = Leaf("market.cabins_free.inside", Op.RANGE, low=1)
+    quiet = offer("quiet", suppress=(Suppression("dismissed", DAY_MS),))
+    here, cabin = offer("here", applicability=port), offer("cabin", about=BOOKINGS, applicability=room)
+    book, tokens = world(quiet, here, cabin), [held(quiet), held(here), held(cabin, "booking:b1")]
+    livorno = PLACES.resolve(Fix(LIVORNO.lat, LIVORNO.lon, 20, NOW), "precise")
+    plenty, sold_out = (told(("s1", Capacity("inside", free)), base=MARKET) for free in (3, 0))
+    fitting = replace(found(BOOKED, plenty), whereabouts=livorno)
+    assert withdrawn(tokens, fitting, book, TOKENS) == ()
+    dismissed = msgspec.structs.replace(BOOKED, counters=counters((happened("dismissed", quiet), NOW)))
+    assert withdrawn(tokens, replace(fitting, profile=dismissed), book, TOKENS) == (tokens[0],)
+    assert withdrawn(tokens, replace(fitting, whereabouts=NOWHERE), book, TOKENS) == (tokens[1],)
+    assert withdrawn(tokens, replace(fitting, market=sold_out), book, TOKENS) == (tokens[2],)
+    assert withdrawn(tokens, replace(fitting, profile=MaskedProfile()), book, TOKENS) == (tokens[2],), "no such booking"
+
+
+def test_a_token_held_twice_is_answered_once_and_one_of_a_placement_it_left_is_taken_back() -> None:
+    moved = offer("moved", placements=(CARD,))
+    token, kept = held(moved), held(moved, placement=CARD)
+    assert withdrawn([token, kept, token], found(BOOKED), world(moved), TOKENS) == (token,)
