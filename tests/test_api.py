@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator, Mapping
+from time import sleep
 from typing import Any
 
 import pytest
@@ -293,7 +294,7 @@ def test_a_decision_is_not_yet_there_then_is_and_others_never_were(service: Shar
         found = service.get(f"/v1/decisions/{decision_id}")
         if found.status_code == 200:
             break
-        service.portal.call(service.live.market_seen)
+        sleep(0.05)
     else:
         raise AssertionError(found.text)
     assert found.json()["replay"] == {"same_bytes": True, "differences": []}
