@@ -6,12 +6,24 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
+import numpy as np
+
 from offers import bits, schedule
 from offers.bits import Words
 from offers.condition import View, leaves
 from offers.index import ConditionIndex, layers
 from offers.locale import choose
-from offers.offer import CampaignFolder, Consent, Limit, Offer, Placement, RelativeTime, Representation, Season
+from offers.offer import (
+    CampaignFolder,
+    Consent,
+    Limit,
+    Offer,
+    Placement,
+    RelativeTime,
+    Representation,
+    Schedule,
+    Season,
+)
 from offers.proposition import Candidate, Check
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
@@ -75,7 +87,11 @@ class Catalog:
 
     def _group(self) -> None:
         """Offers by what many of them share: schedule, placement, words, consent, selector."""
-        self._schedules = _grouped((offer.schedule for offer in self.layout), self.size)
+        plans = [offer.schedule for offer in self.layout]
+        self._weekly = _grouped((_weekly(plan) for plan in plans), self.size)
+        self._starts = np.array([0 if plan.starts is None else plan.starts for plan in plans], dtype=np.int64)
+        self._ends = np.array([FOREVER if plan.ends is None else plan.ends for plan in plans], dtype=np.int64)
+        self._instants = np.unique(np.concatenate([self._starts, self._ends]))
         self._written = _grouped((_written(offer.representation) for offer in self.layout), self.size)
         self._samples = {_written(offer.representation): offer.representation for offer in self.layout}
         self._consent = _grouped((offer.consent for offer in self.layout), self.size)
@@ -89,18 +105,22 @@ class Catalog:
 
     def _live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:
         """(offers live through `interval`, how many), whatever the customer."""
+        at = interval[0]
         words = bits.empty(self.size)
-        for plan, members in self._schedules.items():
-            if schedule.status(plan, interval[0], seasons) is None:
+        for plan, members in self._weekly.items():
+            if schedule.status(plan, at, seasons) is None:
                 words = words | members
-        words = words & self._ordinary
+        running = (self._starts <= at) & (at < self._ends)
+        words = words & bits.of_flags(running.astype(np.uint8), self.size) & self._ordinary
         return words, bits.count(words)
 
     def interval(self, now: Millis) -> tuple[Millis, Millis]:
         """The span around `now` in which no schedule of this catalog changes: [now or before, next change)."""
         span = self._span  # read once: another thread may put its own there
         if not span[0] <= now < span[1]:
-            changes = [at for plan in self._schedules if (at := schedule.next_change(plan, now)) is not None]
+            changes = [at for plan in self._weekly if (at := schedule.next_change(plan, now)) is not None]
+            later = int(np.searchsorted(self._instants, now, side="right"))
+            changes += self._instants[later : later + 1].tolist()
             span = self._span = (now, min(changes, default=FOREVER))
         return span
 
@@ -206,6 +226,13 @@ def consents(consent: Consent, purposes: Sequence[str], channels: Sequence[str])
 def _with_limits(offer: Offer, limits: tuple[Limit, ...]) -> Offer:
     """The offer under the caps of policies.yaml too; fallbacks ignore caps by definition."""
     return offer if offer.fallback or not limits else replace(offer, limits=(*offer.limits, *limits))
+
+
+def _weekly(plan: Schedule) -> Schedule:
+    """What of a schedule many share. The rest is two instants, which a catalog of 20,000 took .6 s to go through one by
+
+    one, at every boundary of any of them."""
+    return Schedule(zone=plan.zone, days=plan.days, hours=plan.hours, seasons=plan.seasons)
 
 
 def _written(representation: Representation) -> tuple[tuple[str, ...], str | None]:

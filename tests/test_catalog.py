@@ -18,6 +18,7 @@ from offers.offer import (
     Value,
     Window,
 )
+from offers.schedule import status
 from streams.ids import OfferId, PlacementId, RevisionId
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.places import Places
@@ -107,6 +108,26 @@ def test_an_interval_does_not_depend_on_when_it_was_asked_for_first() -> None:
             assert used.interval(instant)[1] == catalog(offers).interval(instant)[1]
             assert used.interval(instant)[0] <= instant < used.interval(instant)[1]
         assert fresh.interval(NOW + 9 * DAY_MS)[1] == used.interval(NOW + 9 * DAY_MS)[1]
+
+
+def test_with_a_schedule_for_every_offer_each_is_live_by_its_own() -> None:
+    plans = [
+        Schedule("Europe/Rome", starts, ends, days=days, hours=hours)
+        for starts in (None, NOW - DAY_MS, NOW, NOW + 40 * MINUTE_MS)
+        for ends in (None, NOW, NOW + 25 * MINUTE_MS, NOW + DAY_MS)
+        for days in ((), (6,), (7,))
+        for hours in (None, (19 * 60 + 10, 19 * 60 + 45), (22 * 60, 60))
+    ]
+    shared = representation()
+    book = catalog(offer(f"o{number:03}", schedule=plan, representation=shared) for number, plan in enumerate(plans))
+    instant = NOW - HOUR_MS
+    while instant < NOW + DAY_MS:
+        now, ends = book.interval(instant)
+        live = {f"o{number:03}" for number, plan in enumerate(plans) if status(plan, instant, ()) is None}
+        assert set(surviving(book, inputs(now=instant))) == live
+        assert set(surviving(book, inputs(now=ends - 1))) == live
+        assert now <= instant < ends
+        instant = ends
 
 
 def test_what_is_live_follows_the_clock_and_the_seasons() -> None:
