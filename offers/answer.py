@@ -222,7 +222,8 @@ class Answerer:
     def _decided(self, asked: Asked, door: Doorway, work: "_Work") -> "_Fresh":
         begun = time.perf_counter()
         catalog, propensity = work.engine.catalog, work.engine.propensity
-        every = asked.wire.options.explain == "full"
+        options = asked.wire.options
+        every = options.explain == "full" or bool(options.explain_offers)
         try:
             inputs = situate(work.situation, catalog, every_subject=every)
             decision = decide(inputs, catalog, propensity)

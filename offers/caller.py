@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from streams.attributes import AttributeSet
+from streams.attributes import BUILT_IN, AttributeSet
 from streams.errors import InvalidInput, NotAllowed
 from streams.events import APP_EVENTS, Attributes, Event
 from streams.ids import CustomerId
@@ -87,3 +87,16 @@ def may_send(caller: Caller, event: Event, attributes: AttributeSet) -> None:
             if attribute is None or attribute.set_by != "app":
                 message = f"customer.{name[:60]} is not set by apps; it is declared `from: server` or not declared"
                 raise NotAllowed("NOT_YOURS_TO_SET", message)
+
+
+def may_say(caller: Caller, context: Iterable[str], attributes: AttributeSet) -> None:
+    """Raises NOT_YOURS_TO_SET. A customer's token says only what is declared `from: app` of its own context; what is
+
+    built in (device, app) every app says."""
+    if caller.kind == "key":
+        return
+    for name in context:
+        attribute = attributes.by_name[name]
+        if attribute.set_by != "app" and attribute not in BUILT_IN:
+            message = f"{name} is declared `from: server`; an app may not say it, leave it out"
+            raise NotAllowed("NOT_YOURS_TO_SET", message)

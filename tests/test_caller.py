@@ -8,6 +8,7 @@ from offers.caller import (
     customer_caller,
     key_caller,
     may_act_for,
+    may_say,
     may_send,
     parse_scopes,
     require,
@@ -94,3 +95,18 @@ def test_scopes_are_known_ordered_and_each_once() -> None:
         parse_scopes(["root", "decide"])
     with pytest.raises(InvalidInput, match="scopes are none"):
         parse_scopes([])
+
+
+def test_an_app_says_of_its_context_only_what_is_from_the_app() -> None:
+    declared = attribute_set(
+        (
+            Attribute("context", "weather", 80, Kind.STRING, set_by="app"),
+            Attribute("context", "vip_lane", 81, Kind.BOOLEAN, set_by="server"),
+        )
+    )
+    app, key = customer_caller(CustomerId("c-1")), key_caller("shop", ("decide",))
+    may_say(app, ("context.weather", "context.device_class", "context.app_version"), declared)
+    may_say(key, ("context.vip_lane",), declared)
+    with pytest.raises(NotAllowed, match="`from: server`") as refused:
+        may_say(app, ("context.weather", "context.vip_lane"), declared)
+    assert refused.value.code == "NOT_YOURS_TO_SET"

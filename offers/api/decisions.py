@@ -18,7 +18,7 @@ from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, Answer, body_of
 from offers.api.events import arrival, rules
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
-from offers.caller import may_act_for, require
+from offers.caller import may_act_for, may_say, require
 from offers.catalog import Catalog
 from offers.events_door import accept_inline, said_by_request
 from offers.request import Asked, DecisionRequest, WantedPlacement, bounded, parse, read
@@ -111,6 +111,7 @@ async def _answer(session: Session, wire: DecisionRequest, started: float) -> by
     catalog = runtime.engine().catalog
     _known(wire, catalog)
     asked = parse(wire, customer_id, catalog.attributes, now)
+    may_say(session.caller, asked.request.context, catalog.attributes)
     door = await _doorway(session, asked, customer_id, started)
     if wire.options.now is not None:
         door = replace(door, now=now)
