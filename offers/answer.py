@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 
-from offers import cache, decision_id, explain, reply
+from offers import cache, decision_id, decision_metrics, explain, reply
 from offers.answer_store import NOTHING_FOUND, AnswerStore, Found, Writes
 from offers.catalog import Catalog
+from offers.deadline import candidate_limit, read_s
 from offers.decide import decide, record
 from offers.engine import Engine
 from offers.events_door import EventResult
 from offers.exposure import WriteBehind
-from offers.proposition import Code, Decision, Item, PlacementSlate
+from offers.proposition import Decision, Item, PlacementSlate
 from offers.request import Asked
+from offers.shortlist import ALLOW
 from offers.situation import Situation, situate
 from offers.tokens import OfferToken, OfferTokens
 from offers.withdrawal import withdrawn
@@ -36,14 +38,7 @@ from streams.record import DecisionInputs, encode
 
 logger = logging.getLogger("offing.answer")
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-FULL_LIMIT = 384
 UNAVAILABLE = "profile_unavailable"
-READ_S = 0.3
-"""A decision does without Redis rather than wait longer for it."""
-RESERVE_MS = 3.0
-"""Kept of a deadline for rendering and the network."""
-CANDIDATES_PER_MS = 20
-"""How many candidates a millisecond of deadline is good for: .05 ms each, on a slow core."""
 LOCATION_PURPOSE = "location"
 FORGETTING = frozenset({"denied", "off"})
 NO_REQUEST_ID = ""
@@ -148,7 +143,7 @@ class Answerer:
         await self._forget(asked, door, found)
         kept = self._kept(asked, found, work)
         if kept is not None:
-            telemetry.DECISIONS.labels(door.origin, ",".join(kept.decision.degraded), _fallback(kept.decision)).inc()
+            decision_metrics.answered(kept.decision, door.origin)
             return Made(kept.decision, kept.tokens, gone)
         made = self._decided(asked, door, work)
         if not asked.wire.options.dry_run:
@@ -170,12 +165,11 @@ class Answerer:
             return ()
 
     async def _read(self, asked: Asked, door: Doorway, key: str) -> tuple[Found, tuple[str, ...]]:
-        """The one read, for as long as the deadline allows and never longer than READ_S."""
+        """The one read, for as long as the deadline allows."""
         begun = time.perf_counter()
-        left_ms = left(asked.wire.options.deadline_ms, door.started)
         try:
             reading = self._tools.store.read(door.customer_id, asked.wire.request_id or NO_REQUEST_ID, key)
-            found = await asyncio.wait_for(reading, max(0.0, min(READ_S, left_ms / 1000)))
+            found = await asyncio.wait_for(reading, read_s(asked.wire.options.deadline_ms, door.started))
         except (OffingError, TimeoutError):
             return NOTHING_FOUND, (UNAVAILABLE,)
         telemetry.STORE_READ_SECONDS.observe(time.perf_counter() - begun)
@@ -233,7 +227,7 @@ class Answerer:
             inputs = _bare(work.situation, catalog)
             decision = decide(inputs, catalog, propensity)
         telemetry.DECISION_SECONDS.labels("miss").observe(time.perf_counter() - begun)
-        _measure(decision, door.origin)
+        decision_metrics.decided(decision, door.origin)
         return _Fresh(inputs, decision, self._mint(decision, inputs), _explained(asked, inputs, catalog, decision))
 
     def _mint(self, decision: Decision, inputs: DecisionInputs) -> Minted:
@@ -268,7 +262,7 @@ class Answerer:
         location = _location_entry(asked, door, made)
         if location is not None:
             self._tools.behind.add(location, LOCATIONS)
-        in_full = made.inputs.candidate_limit >= FULL_LIMIT  # a hurried decision is nobody else's
+        in_full = made.inputs.candidate_limit >= ALLOW  # a hurried decision is nobody else's
         reusable = in_full and not bypasses(asked) and not made.decision.degraded
         if asked.wire.request_id is not None or reusable:
             entry = cache.encode(work.entry(made.decision, made.tokens))
@@ -335,18 +329,6 @@ def bypasses(asked: Asked) -> bool:
     return special or bool(asked.wire.events)
 
 
-def left(deadline_ms: float | None, started: float) -> float:
-    """What is left of the deadline in ms, less what rendering needs; infinite without one, never below 0."""
-    if deadline_ms is None:
-        return float("inf")
-    return max(0.0, deadline_ms - RESERVE_MS - (time.perf_counter() - started) * 1000)
-
-
-def candidate_limit(deadline_ms: float | None, started: float) -> int:
-    """What is left of the deadline, as how many candidates may be scored; 0: fallback at once. Replay sees it."""
-    return int(min(FULL_LIMIT, left(deadline_ms, started) * CANDIDATES_PER_MS))
-
-
 def _profile(found: Found, door: Doorway, attributes: AttributeSet) -> tuple[Profile, tuple[str, ...]]:
     """The stored profile with the events accepted since; says so if it cannot be read or some are out of reach."""
     lacking: tuple[str, ...] = ()
@@ -407,23 +389,3 @@ def _explained(asked: Asked, inputs: DecisionInputs, catalog: Catalog, decision:
     if options.explain == "summary":
         verdicts = tuple(verdict for verdict in verdicts if verdict.offer_id in options.explain_offers)
     return reply.ruled_out(decision, verdicts)
-
-
-def _fallback(decision: Decision) -> str:
-    return "1" if any(slate.fallback for slate in decision.placements) else "0"
-
-
-def _measure(decision: Decision, origin: str) -> None:
-    for slate in decision.placements:
-        if slate.problem is not None:
-            telemetry.UNKNOWN_PLACEMENTS.inc()
-        for item in slate.items:
-            telemetry.REPRESENTATIONS.labels(item.representation.locale).inc()
-    telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), _fallback(decision)).inc()
-    telemetry.CANDIDATES.observe(len(decision.candidates))
-    for code, number in decision.ruled_out:
-        telemetry.RULED_OUT.labels(code).inc(number)
-        if code == Code.BEYOND_CANDIDATE_LIMIT:
-            telemetry.BEYOND_LIMIT.inc(number)
-    for what in decision.degraded:
-        telemetry.DEGRADED.labels(what).inc()
