@@ -1,6 +1,7 @@
 """A little load on a shared service while something is done to it: what was asked and accepted is remembered."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,13 @@ class Load:
     refused: list[str] = field(default_factory=list)
     """Customers whose wish was answered 503: to be sent again."""
     stopping: bool = False
+    running: "Future[None] | None" = None
+
+    def end(self) -> None:
+        """Ask nothing more, and wait for what is under way: only then is it known what was accepted."""
+        self.stopping = True
+        if self.running is not None:
+            self.running.result(60)
 
     async def run(self) -> None:
         async with anyio.create_task_group() as group:
@@ -65,9 +73,8 @@ class Load:
 def load_on(shared: Shared, *customers: str) -> Iterator[Load]:
     """Load for as long as the block runs."""
     load = Load(shared, customers)
-    running = shared.portal.start_task_soon(load.run)
+    load.running = shared.portal.start_task_soon(load.run)
     try:
         yield load
     finally:
-        load.stopping = True
-        running.result(60)
+        load.end()

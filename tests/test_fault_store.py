@@ -81,7 +81,7 @@ def test_killed_and_started_again_under_load(tmp_path: Path) -> None:
         eventually(lambda turn: personal(service, f"again-{turn}"))
         since = len(load.answers)
         eventually(lambda _: len(load.answers) > since + 20)
-        load.stopping = True
+        load.end()
         assert [] in load.degraded(since)
         all_told(service, load)
 
@@ -95,7 +95,7 @@ def test_frozen_for_a_while_under_load(tmp_path: Path) -> None:
         finally:
             os.kill(valkey.pid, signal.SIGCONT)
         eventually(lambda turn: personal(service, f"again-{turn}"))
-        load.stopping = True
+        load.end()
         all_told(service, load)
 
 
@@ -112,5 +112,5 @@ def test_emptied_under_load_profiles_are_rebuilt_from_the_log(tmp_path: Path, ho
             shutil.rmtree(tmp_path / "valkey" / "appendonlydir")
             valkey.start()
         eventually(lambda turn: personal(service, f"again-{turn}"))
-        load.stopping = True
+        load.end()
         all_told(service, load)
