@@ -19,7 +19,13 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from streams.instant import format_instant
+from streams.tally import TallyCounter, TallyHistogram
 
+STAGE = (
+    0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0004, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.0075,
+    0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0,
+)  # fmt: skip
+"""Seconds: fine where one decision's stages lie."""
 FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 """Seconds: from a pure step to a decision's deadline."""
 SLOW = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0)
@@ -45,6 +51,18 @@ def _counter(name: str, meaning: str, *labels: str) -> Counter:
     return Counter(name, meaning, labels)
 
 
+def _tally(name: str, meaning: str, *labels: str) -> TallyCounter:
+    """A counter of the hot path: only the event loop moves it."""
+    _LISTED.append(Metric(f"{name}_total", "counter", labels, meaning))
+    return TallyCounter(name, meaning, labels)
+
+
+def _tally_histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> TallyHistogram:
+    """A histogram of the hot path: only the event loop moves it."""
+    _LISTED.append(Metric(name, "histogram", labels, meaning))
+    return TallyHistogram(name, meaning, buckets, labels)
+
+
 def _gauge(name: str, meaning: str, *labels: str, across: str = "max") -> Gauge:
     """`across`: what several processes of a host add up to (max, min, livesum, ...)."""
     _LISTED.append(Metric(name, "gauge", labels, meaning))
@@ -57,18 +75,26 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 
 
 # Deciding
-DECISIONS = _counter("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
-DEGRADED = _counter("offing_degraded", "Decisions that had to do without something, by what.", "what")
-DECISION_SECONDS = _histogram("offing_decision_seconds", "From a parsed request to its answer's bytes.", FAST, "cache")
-CANDIDATES = _histogram("offing_candidates", "Candidates scored in one decision.", COUNTS)
-RULED_OUT = _counter("offing_ruled_out", "Candidates ruled out, by reason.", "code")
-BEYOND_LIMIT = _counter("offing_beyond_candidate_limit", "Offers not looked at (BEYOND_CANDIDATE_LIMIT).")
-UNKNOWN_PLACEMENTS = _counter("offing_unknown_placements", "Placements asked for that no revision knows.")
-CACHE = _counter(
+DECISIONS = _tally("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
+DEGRADED = _tally("offing_degraded", "Decisions that had to do without something, by what.", "what")
+STAGES = ("read", "situate", "decide", "mint", "encode", "record", "request")
+"""read: the one read. situate, decide, mint, encode: computing. record: the record and the cache's entries, as far as the
+
+answer waits for them. request: all of it, from the first byte to the answer's bytes."""
+STAGE_SECONDS = _tally_histogram("offing_stage_seconds", "A stage of answering a decision, or all.", STAGE, "stage")
+"""Take the children of STAGES once, at import: `READ = telemetry.STAGE_SECONDS.labels("read")`; `READ.observe(s)`."""
+DECISION_SECONDS = _tally_histogram(
+    "offing_decision_seconds", "From a parsed request to its answer's bytes.", FAST, "cache"
+)
+CANDIDATES = _tally_histogram("offing_candidates", "Candidates scored in one decision.", COUNTS)
+RULED_OUT = _tally("offing_ruled_out", "Candidates ruled out, by reason.", "code")
+BEYOND_LIMIT = _tally("offing_beyond_candidate_limit", "Offers not looked at (BEYOND_CANDIDATE_LIMIT).")
+UNKNOWN_PLACEMENTS = _tally("offing_unknown_placements", "Placements asked for that no revision knows.")
+CACHE = _tally(
     "offing_decision_cache", "Cached decisions: hit, miss, stale, bypass, or shared with a repeat.", "result"
 )
-STORE_READ_SECONDS = _histogram("offing_store_read_seconds", "The one read of a decision.", FAST)
-REPRESENTATIONS = _counter("offing_representations", "Items shown, by the language they were written in.", "locale")
+STORE_READ_SECONDS = _tally_histogram("offing_store_read_seconds", "The one read of a decision.", FAST)
+REPRESENTATIONS = _tally("offing_representations", "Items shown, by the language they were written in.", "locale")
 
 # Records and outcomes
 RECORDS = _counter(

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "operations.md"
 SOURCES = {path: path.read_text() for name in ("offers", "scoring", "streams") for path in (ROOT / name).rglob("*.py")}
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n)(?:\|.*\n)*")
-DECLARED = re.compile(r"^(\w+) = _(?:counter|gauge|histogram)\(\s*\"(\w+)\"", re.MULTILINE)
+DECLARED = re.compile(r"^(\w+) = _(?:counter|gauge|histogram|tally|tally_histogram)\(\s*\"(\w+)\"", re.MULTILINE)
 
 
 def settings() -> str:
