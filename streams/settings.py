@@ -31,6 +31,7 @@ class Settings:
     token_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """(key id, secret), the signing one first; the others still verify."""
     simulated: bool = False
+    allow_load: bool = False
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
@@ -198,6 +199,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_TOKEN_KEYS", "", "Keys of offer tokens, the first signs; unset and embedded: written at start.",
             "KEY_ID:SECRET of at least 32 characters each, separated by commas", _token_keys, secret=True),
     Setting("OFFING_SIMULATED", "0", "1: keys with scope `simulate` may set the clock; never on real traffic.",
+            "0 or 1", _flag),
+    Setting("OFFING_ALLOW_LOAD", "0", "1: a load test may run against this namespace; never where customers are.",
             "0 or 1", _flag),
     Setting("OFFING_HOST", "127.0.0.1", "Address the HTTP door listens on.", "an address",
             _matching(re.compile(r"[A-Za-z0-9.:_-]{1,253}"))),

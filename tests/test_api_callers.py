@@ -1,6 +1,7 @@
 """Who may do what at the doors: keys, scopes, customers and their tokens, and apps that claim what is not theirs."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from time import sleep
 from typing import Any
@@ -142,8 +143,29 @@ def test_scopes_of_keys(service: Shared, keys_by_scope: Mapping[str, str]) -> No
 
 
 def test_traffic_says_its_origin_in_three_words(service: Shared) -> None:
-    assert service.post(DECISIONS_PATH, asked(), offing_origin="load").status_code == 200
+    assert service.post(DECISIONS_PATH, asked(), offing_origin="test").status_code == 200
     problem(service.post(DECISIONS_PATH, asked(), offing_origin="robot"), 422, "ORIGIN_UNKNOWN")
+
+
+def test_load_is_taken_only_where_it_is_allowed(service: Shared) -> None:
+    runtime, load = service.live.runtime, {"offing_origin": "load"}
+    here = service.live.event("customer.preferences", "c-load", {"attributes": {"newsletter": True}})
+    for path, body in ((DECISIONS_PATH, asked()), (EVENTS_PATH, here), (OUTCOMES_PATH, [])):
+        assert "OFFING_ALLOW_LOAD=1" in problem(service.post(path, body, **load), 403, "LOAD_NOT_ALLOWED")
+    assert service.get("/health/ready").json()["load"] is False
+    usual = runtime.settings
+    runtime.settings = replace(usual, allow_load=True)
+    try:
+        assert service.post(DECISIONS_PATH, asked(), **load).status_code == 200
+        assert service.post(EVENTS_PATH, here, **load).status_code == 202
+        assert service.get("/health/ready").json()["load"] is True
+    finally:
+        runtime.settings = usual
+
+
+def test_an_app_is_live_whatever_it_says(service: Shared) -> None:
+    token = service.live.token("c-me")
+    assert service.post(DECISIONS_PATH, {"placements": [HERO]}, token=token, offing_origin="load").status_code == 200
 
 
 def test_an_apps_answer_holds_no_scores(service: Shared) -> None:

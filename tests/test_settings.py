@@ -66,7 +66,7 @@ def test_documented_settings_and_fields_are_the_same_set_with_the_same_defaults(
     [
         ("OFFING_NAMESPCAE", "did you mean OFFING_NAMESPACE?"),
         ("OFFING_REDIS", "did you mean OFFING_REDIS_URL?"),
-        ("OFFING_XYZZY_Q", "settings are OFFING_ARTIFACTS, "),
+        ("OFFING_XYZZY_Q", "settings are OFFING_ALLOW_LOAD, OFFING_ARTIFACTS, "),
     ],
 )
 def test_unknown_name_stops_the_start_with_the_nearest_spelling(name: str, hint: str) -> None:

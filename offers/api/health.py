@@ -18,9 +18,11 @@ async def live() -> Response:
 
 @router.get("/health/ready", summary="This worker can answer well", responses={503: {"description": "Not yet"}})
 async def ready(request: Request) -> Response:
-    """200 once catalog and model are loaded and the market has caught up. A lost dependency is `degraded`, not 503."""
+    """200 once catalog and model are loaded and the market has caught up. A lost dependency is `degraded`, not 503.
+
+    `load` says whether a load test may run against this service."""
     runtime: Runtime = request.app.state.runtime
-    found = runtime.ready()
+    found = {**runtime.ready(), "load": runtime.settings.allow_load}
     return Response(msgspec.json.encode(found), 200 if found["ready"] else 503, media_type=JSON)
 
 

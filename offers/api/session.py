@@ -8,11 +8,12 @@ from offers.api.auth import Authenticator
 from offers.api.clock import now_of, said_now
 from offers.caller import Caller, require
 from offers.runtime import Runtime
-from streams.errors import InvalidInput
+from streams.errors import InvalidInput, NotAllowed
 from streams.ids import Millis
 
 ORIGIN = "offing-origin"
-ORIGINS = ("live", "test", "load")
+LOAD = "load"
+ORIGINS = ("live", "test", LOAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,18 @@ class Session:
 
 
 async def session_of(request: Request, scope: str) -> Session:
-    """Authenticate and check the scope. Raises NotAuthenticated, NotAllowed, InvalidInput."""
+    """Authenticate, check the scope and the origin. Raises NotAuthenticated, NotAllowed, InvalidInput."""
     runtime: Runtime = request.app.state.runtime
     simulated = runtime.settings.simulated
     header = request.headers.get("authorization", "")
     authenticator: Authenticator = request.app.state.authenticator
     caller = await authenticator.caller(header, said_now(request, simulated=simulated))
     require(caller, scope)
-    return Session(runtime, caller, now_of(request, caller, simulated=simulated), _origin(request, caller))
+    origin = _origin(request, caller)
+    if origin == LOAD and not runtime.settings.allow_load:
+        message = "this service does not allow load; start one for load tests with OFFING_ALLOW_LOAD=1"
+        raise NotAllowed("LOAD_NOT_ALLOWED", message)
+    return Session(runtime, caller, now_of(request, caller, simulated=simulated), origin)
 
 
 def _origin(request: Request, caller: Caller) -> str:
