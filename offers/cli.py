@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from offers import doctor, learning, runtime, serving
+from offers import consuming, doctor, learning, runtime, serving
 from offers.api.replays import told
 from offers.folder import load_folder
 from offers.replay import replay
@@ -93,7 +93,7 @@ def serve() -> None:
 @command
 def consume(while_parent: Annotated[int, typer.Option(hidden=True)] = 0) -> None:
     """Run the profile, location, market and lake consumers, a thread each."""
-    serving.consume(settings(), while_parent or None)
+    consuming.consume(settings(), while_parent or None)
 
 
 @app.command()

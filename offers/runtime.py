@@ -17,7 +17,9 @@ from offers.exposure import WriteBehind
 from offers.lag import Lag
 from offers.ledger import Ledger
 from offers.tokens import CustomerTokens, OfferTokens, TokenKeys, keys_of, new_secret, parse_keys
+from streams import telemetry
 from streams.deployment import Deployment
+from streams.host_metrics import HostMetrics
 from streams.ids import Millis
 from streams.lake import Lake
 from streams.log import EventLog
@@ -94,6 +96,7 @@ class Runtime:
     answerer: Answerer
     acceptance: Acceptance
     behind: WriteBehind
+    metrics: HostMetrics
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def engine(self) -> Engine:
@@ -105,6 +108,7 @@ class Runtime:
         self.activation.start()
         self.tail.start()
         self.lag.start()
+        self.metrics.start()
         self._tasks.append(asyncio.get_running_loop().create_task(self.behind.run()))
 
     async def close(self) -> None:
@@ -122,6 +126,7 @@ class Runtime:
     def _stop_threads(self) -> None:
         self.activation.stop()
         self.lag.stop()
+        self.metrics.stop()
         self.tail.stop()
 
     def ready(self) -> dict[str, object]:
@@ -165,4 +170,5 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
         answerer=Answerer(tools),
         acceptance=Acceptance(log, store, wall_clock),
         behind=behind,
+        metrics=HostMetrics(settings.metrics, "serve", telemetry.ACROSS, refresh=tail.measure),
     )

@@ -35,6 +35,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
+    metrics_port: int = 0
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
     model_threads: int = 1
@@ -60,6 +61,11 @@ class Settings:
     def lake(self) -> Path:
         """Where decisions and outcomes are kept as Parquet."""
         return self.artifacts / "lake"
+
+    @property
+    def metrics(self) -> Path:
+        """Where the processes of a host that share the artifacts write what they count."""
+        return self.artifacts / "metrics"
 
     @property
     def ledger(self) -> str:
@@ -206,6 +212,7 @@ SETTINGS: tuple[Setting, ...] = (
             _matching(re.compile(r"[A-Za-z0-9.:_-]{1,253}"))),
     _number("OFFING_PORT", 0, 65_535, "Port the HTTP door listens on; 0 takes a free one."),
     _number("OFFING_WORKERS", 1, 64, "Processes that answer HTTP."),
+    _number("OFFING_METRICS_PORT", 0, 65_535, "Port of /metrics of `offing consume`; 0: the host's `serve` has them."),
     Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",
             "seconds from 0.05 to 3600", _seconds),
     _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),

@@ -1,13 +1,11 @@
 """Every metric and every log field of the project: one typed, commented list. Nothing else is measured or logged.
 
 A metric's name carries its unit; counters end in _total in the exposition. Labels are closed sets of our own codes,
-never a customer, an offer or anything a client wrote. With several worker processes on a host the environment variable
-PROMETHEUS_MULTIPROC_DIR must name a folder before this module is imported; `exposition` then sums them.
+never a customer, an offer or anything a client wrote. `host_metrics` adds up the processes of a host.
 """
 
 import json
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -15,10 +13,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TextIO
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
 
 from streams.instant import format_instant
+from streams.metric_sum import EACH, PROCESS
 from streams.tally import TallyCounter, TallyHistogram
 
 STAGE = (
@@ -44,6 +42,7 @@ class Metric:
 
 
 _LISTED: list[Metric] = []
+_ACROSS = {"process_resident_memory_bytes": "sum", "process_open_fds": "sum"}
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Counter:
@@ -64,9 +63,10 @@ def _tally_histogram(name: str, meaning: str, buckets: tuple[float, ...], *label
 
 
 def _gauge(name: str, meaning: str, *labels: str, across: str = "max") -> Gauge:
-    """`across`: what several processes of a host add up to (max, min, livesum, ...)."""
-    _LISTED.append(Metric(name, "gauge", labels, meaning))
-    return Gauge(name, meaning, labels, multiprocess_mode=across)  # type: ignore[arg-type]  # a literal type there
+    """`across`: what several processes of a host add up to: max, min, sum, or each with the label `process`."""
+    _LISTED.append(Metric(name, "gauge", (*labels, PROCESS) if across == EACH else labels, meaning))
+    _ACROSS[name] = across
+    return Gauge(name, meaning, labels)
 
 
 def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
@@ -78,9 +78,9 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 DECISIONS = _tally("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
 DEGRADED = _tally("offing_degraded", "Decisions that had to do without something, by what.", "what")
 STAGES = ("read", "situate", "decide", "mint", "encode", "record", "request")
-"""read: the one read. situate, decide, mint, encode: computing. record: the record and the cache's entries, as far as the
+"""read: the one read. situate, decide, mint, encode: computing. record: the record and the cache's entries, so far as
 
-answer waits for them. request: all of it, from the first byte to the answer's bytes."""
+the answer waits for them. request: all of it, from the first byte to the answer's bytes."""
 STAGE_SECONDS = _tally_histogram("offing_stage_seconds", "A stage of answering a decision, or all.", STAGE, "stage")
 """Take the children of STAGES once, at import: `READ = telemetry.STAGE_SECONDS.labels("read")`; `READ.observe(s)`."""
 DECISION_SECONDS = _tally_histogram(
@@ -100,7 +100,7 @@ REPRESENTATIONS = _tally("offing_representations", "Items shown, by the language
 RECORDS = _counter(
     "offing_decision_records", "Decision records: appended, or dropped because the log refused.", "result"
 )
-RECORD_QUEUE = _gauge("offing_record_queue", "Decision records not appended yet.", across="livesum")
+RECORD_QUEUE = _gauge("offing_record_queue", "Decision records not appended yet.", across="sum")
 OUTCOMES = _counter("offing_outcomes", "Outcomes by kind and what became of them.", "outcome", "status")
 LAKE_ROWS = _counter("offing_lake_rows", "Rows written to the lake, by table.", "table")
 LAKE_SECONDS = _histogram("offing_lake_write_seconds", "One writing of the lake's files.", SLOW)
@@ -125,30 +125,26 @@ DEAD_LETTERS = _counter(
     "offing_dead_letters", "Records that could not be used, by topic and reason.", "topic", "reason"
 )
 CONSUMER_RETRIES = _counter("offing_consumer_retries", "Waits for a store or log that did not answer.", "group", "code")
-CONSUMER_UP = _gauge("offing_consumer_up", "1 while a consumer runs, 0 once it has stopped.", "group")
+CONSUMER_UP = _gauge("offing_consumer_up", "Consumers that run; 0 once they have stopped.", "group", across="sum")
 PRESENCE = _counter("offing_presence", "Locations: kept, forgotten (denied or off), or too old.", "result")
 
 # Market
-MARKET_VERSION = _gauge("offing_market_version", "Offset of the last market record folded.", "role", across="min")
-MARKET_AGE_SECONDS = _gauge("offing_market_age_seconds", "Since the tail last reached the log's end.", "role")
+MARKET_VERSION = _gauge("offing_market_version", "Offset of the last market record folded.", "role", across=EACH)
+MARKET_AGE_SECONDS = _gauge(
+    "offing_market_age_seconds", "Since the tail last reached the log's end.", "role", across=EACH
+)
 SNAPSHOT_BYTES = _gauge("offing_market_snapshot_bytes", "Size of the last market snapshot, compressed.")
 
 # What is active
-ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across="livemax")
+ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across=EACH)
 RELOADS = _counter("offing_reloads", "Swaps of revision or model: done or refused.", "what", "result")
 
 METRICS: tuple[Metric, ...] = tuple(_LISTED)
 """Every metric, in the order of the operators' page. A test compares it with the docs and with the registry."""
 
 
-def exposition() -> bytes:
-    """The text of /metrics: this process's, or the sum of the host's if PROMETHEUS_MULTIPROC_DIR is set."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
-
+ACROSS: Mapping[str, str] = MappingProxyType(_ACROSS)
+"""Gauge -> how the processes of a host add up: max, min, sum or each."""
 
 LOG_FIELDS: Mapping[str, str] = MappingProxyType(
     {

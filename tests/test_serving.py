@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from offers.serving import listening, preflight
+from offers.listening import listen
+from offers.serving import preflight
 from offers.tokens import CustomerToken, CustomerTokens, parse_keys
 from streams.consumer import wall_clock
 from streams.embedded_valkey import EmbeddedValkey
@@ -63,8 +64,10 @@ def test_it_starts_from_nothing_revives_what_is_killed_and_drains_when_asked_to_
             assert running.post("/v1/events", introduced(name)).status_code == 202
         eventually(lambda: all(personal(running, name) for name in names), "not offered the upgrade")
         eventually(lambda: consumers(running) == 4, "the consumers do not start")
+        eventually(lambda: counted(running, "offing_folded_total") >= len(names), "the consumer's numbers are missing")
         for name in names:
             _traffic(running, name, secrets)
+        folded = counted(running, "offing_folded_total")
         killed = {running.child("consume"), running.child("valkey-server")}
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
@@ -73,6 +76,7 @@ def test_it_starts_from_nothing_revives_what_is_killed_and_drains_when_asked_to_
         assert running.post("/v1/events", introduced("c-2")).status_code == 202, "while both are away"
         eventually(lambda: personal(running, "c-2") and personal(running, names[0]), "answers are not personal again")
         eventually(lambda: consumers(running) == 8, "the consumers do not start again")
+        assert counted(running, "offing_folded_total") >= folded, "what the killed consumer had counted stays"
         family = set(children(running.process.pid))
         assert (len(family), killed & family) == (2, set())
         asked = [running.ask(f"c-last-{number}")["decision_id"] for number in range(20)]
@@ -89,6 +93,12 @@ def test_it_starts_from_nothing_revives_what_is_killed_and_drains_when_asked_to_
     for secret in (*secrets, *names, running.secret, "guessed-secret", *COORDINATES):
         assert secret not in output
         assert secret.encode("unicode_escape").decode() not in output
+
+
+def counted(running: Served, name: str) -> float:
+    """The sum of a counter's series in one scrape."""
+    lines = running.get("/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
 def consumers(running: Served) -> int:
@@ -133,12 +143,7 @@ def test_several_workers_beside_a_named_redis_count_together_and_end_with_their_
         assert not any("consume" in command or "valkey" in command for command in family.values())
         for number in range(40):
             assert offered(running.ask(f"c-{number}")) == [FALLBACK]
-        counted = [
-            float(line.rpartition(" ")[2])
-            for line in running.get("/metrics").text.splitlines()
-            if line.startswith("offing_decisions_total{")
-        ]
-        assert sum(counted) >= 40
+        eventually(lambda: counted(running, "offing_decisions_total") >= 40, "some worker's decisions are missing")
         running.kill()
         eventually(lambda: not any(lives(pid) for pid in family), "a worker outlives its parent")
     assert len(records(tmp_path / "offing")) >= 40, "the workers drained before they ended"
@@ -171,15 +176,15 @@ def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(artifacts=folder, campaigns=CAMPAIGNS, token_keys=(("k1", "00" * 32),), **more)
 
 
-def test_a_port_that_is_taken_is_said_with_the_mend(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_with_the_mend() -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(Stop, match=rf"127\.0\.0\.1:{port} cannot be listened on: .*set OFFING_PORT") as caught:
-            listening(settings_of(tmp_path, port=port))
+            listen("127.0.0.1", port)
     assert caught.value.code == "PORT_UNUSABLE"
-    with closing(listening(settings_of(tmp_path, port=0))) as door:
+    with closing(listen("127.0.0.1", 0)) as door:
         assert door.getsockname()[1] > 0
 
 

@@ -3,9 +3,6 @@
 import io
 import json
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,8 @@ from prometheus_client import REGISTRY
 
 from streams import telemetry
 from streams.errors import InvalidInput
+from streams.host_metrics import HostMetrics
+from streams.metric_sum import ADDED_UP, EACH, PROCESS
 
 
 @pytest.fixture
@@ -38,25 +37,26 @@ def test_every_metric_is_listed_and_every_listed_metric_is_registered() -> None:
         assert metric.meaning.endswith("."), metric.name
 
 
-def test_exposition_shows_a_counter_that_moved() -> None:
+def test_a_scrape_of_the_host_shows_a_counter_that_moved_and_names_the_process_of_a_gauge(tmp_path: Path) -> None:
     telemetry.DEAD_LETTERS.labels("offing.customers", "EVENT_MALFORMED").inc(3)
-    found = REGISTRY.get_sample_value(
-        "offing_dead_letters_total", {"topic": "offing.customers", "reason": "EVENT_MALFORMED"}
-    )
+    telemetry.ACTIVE.labels("r-1", "prior").set(1)
+    metrics = HostMetrics(tmp_path, "serve", telemetry.ACROSS)
+    metrics.start()
+    text = metrics.exposition().decode()
+    metrics.stop()
+    labels = {"topic": "offing.customers", "reason": "EVENT_MALFORMED"}
+    found = REGISTRY.get_sample_value("offing_dead_letters_total", labels)
     assert found is not None
-    assert f'offing_dead_letters_total{{reason="EVENT_MALFORMED",topic="offing.customers"}} {found}' in (
-        telemetry.exposition().decode()
-    )
+    assert f'offing_dead_letters_total{{reason="EVENT_MALFORMED",topic="offing.customers"}} {found}' in text
+    assert f'offing_active{{model="prior",process="{metrics.process}",revision="r-1"}} 1.0' in text
 
 
-def test_processes_of_a_host_are_summed(tmp_path: Path) -> None:
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    count = "from streams import telemetry as t; t.EVENTS.labels('customer.profile', 'accepted').inc(2); "
-    for tail in ("", "print(t.exposition().decode())"):
-        done = subprocess.run(
-            [sys.executable, "-c", count + tail], env=environment, capture_output=True, text=True, check=True
-        )
-    assert 'offing_events_total{status="accepted",type="customer.profile"} 4.0' in done.stdout
+def test_every_gauge_says_how_the_processes_of_a_host_add_up() -> None:
+    gauges = {metric.name for metric in telemetry.METRICS if metric.kind == "gauge"}
+    assert gauges == {name for name in telemetry.ACROSS if name.startswith("offing_")}
+    assert set(telemetry.ACROSS.values()) <= {*ADDED_UP, EACH}
+    each = {metric.name for metric in telemetry.METRICS if PROCESS in metric.labels}
+    assert each == {name for name, across in telemetry.ACROSS.items() if across == EACH}
 
 
 def test_log_lines_are_json_with_the_allowed_fields_only(lines: io.StringIO) -> None:

@@ -2,12 +2,13 @@
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from offers.runtime import Runtime
-from streams import telemetry
 
 router = APIRouter(tags=["operations"])
 JSON = "application/json"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/health/live", summary="The process answers")
@@ -30,5 +31,6 @@ async def ready(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """The text exposition format."""
     runtime: Runtime = request.app.state.runtime
-    runtime.tail.measure()
-    return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(
+        await run_in_threadpool(runtime.metrics.exposition), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
