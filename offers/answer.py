@@ -167,10 +167,11 @@ class Answerer:
     async def _read(self, asked: Asked, door: Doorway, key: str) -> tuple[Found, tuple[str, ...]]:
         """The one read, for as long as the deadline allows."""
         begun = time.perf_counter()
+        request_id = asked.wire.request_id or NO_REQUEST_ID
+        timeout_s = read_s(asked.wire.options.deadline_ms, door.started)
         try:
-            reading = self._tools.store.read(door.customer_id, asked.wire.request_id or NO_REQUEST_ID, key)
-            found = await asyncio.wait_for(reading, read_s(asked.wire.options.deadline_ms, door.started))
-        except (OffingError, TimeoutError):
+            found = await self._tools.store.read(door.customer_id, request_id, key, timeout_s)
+        except OffingError:
             return NOTHING_FOUND, (UNAVAILABLE,)
         telemetry.STORE_READ_SECONDS.observe(time.perf_counter() - begun)
         return found, ()

@@ -2,21 +2,32 @@
 
 import asyncio
 import logging
-import re
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-import redis.asyncio
+import redis
 
-from streams.errors import OffingError, Retry
+from streams.errors import Retry
 from streams.ids import CustomerId
 from streams.instant import MINUTE_MS
+from streams.multiplexed import Multiplexed, code_of
+from streams.multiplexed_line import Command
 from streams.profile_store import PENDING_ENTRIES, PENDING_MS, PRESENCE_MS
-from streams.valkey import KEEP_NEWEST, Keys, store_errors
+from streams.valkey import (
+    DECISION,
+    DECISION_TIMEOUT_S,
+    KEEP_NEWEST,
+    PENDING,
+    PRESENCE,
+    PROFILE,
+    REQUEST,
+    TRANSIENT,
+    Keys,
+    unavailable,
+)
 
 logger = logging.getLogger("offing.answer_store")
-CODE = re.compile(r"\b[A-Z]{3,}\b")
 PUSH_S = 0.25
 """So long events wait for the pending list; they are durable already."""
 REQUEST_MS = 10 * MINUTE_MS
@@ -29,92 +40,13 @@ class Found:
 
     profile: bytes | None = None
     presence: bytes | None = None
-    pending: tuple[bytes, ...] = ()
+    pending: Sequence[bytes] = ()
     repeated: bytes | None = None
     """What this request_id was answered with."""
     cached: bytes | None = None
 
 
 NOTHING_FOUND = Found()
-
-
-class AnswerStore:
-    """The doors' side of Redis. One event loop owns it."""
-
-    def __init__(self, client: redis.asyncio.Redis, keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
-        self._writing: set[asyncio.Task[None]] = set()
-        self.reads = 0
-        """Round trips made to read; a decision makes one."""
-
-    async def read(self, customer: CustomerId, request_id: str, key: str) -> Found:
-        """The one read: one pipeline in the customer's slot. Raises Retry STORE_UNAVAILABLE or STORE_REFUSED."""
-        self.reads += 1
-        keys = self._keys
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.get(keys.profile(customer))
-        pipeline.get(keys.presence(customer))
-        pipeline.lrange(keys.pending(customer), 0, -1)
-        pipeline.get(keys.request(customer, request_id))
-        pipeline.get(keys.decision(customer, key))
-        with _any_failure():
-            profile, presence, pending, repeated, cached = await pipeline.execute()
-        return Found(profile, presence, tuple(pending), repeated, cached)
-
-    async def write(self, customer: CustomerId, writes: "Writes") -> None:
-        """Start writing and return once the bytes are on their way; a failure costs a cache entry, not an answer."""
-        pipeline = self._client.pipeline(transaction=False)
-        if writes.request_id is not None:
-            pipeline.set(self._keys.request(customer, writes.request_id), writes.entry, px=REQUEST_MS)
-        if writes.key is not None:
-            pipeline.set(self._keys.decision(customer, writes.key), writes.entry, px=max(1, writes.lives_ms))
-        await self._behind(pipeline.execute())
-
-    async def forget(self, customer: CustomerId, presence: bytes) -> None:
-        """Put a presence that says no more than `denied` or `off` in the place of what was known; not awaited.
-
-        It keeps the newest: a fix that the consumer still brings is older, and does not come back.
-        """
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.eval(KEEP_NEWEST, 1, self._keys.presence(customer), presence, PRESENCE_MS)
-        await self._behind(pipeline.execute())
-
-    async def read_many(self, customers: Sequence[CustomerId]) -> list[tuple[bytes | None, list[bytes]]]:
-        """(profile, pending) of each, in one round trip. Raises Retry."""
-        pipeline = self._client.pipeline(transaction=False)
-        for customer in customers:
-            pipeline.get(self._keys.profile(customer))
-            pipeline.lrange(self._keys.pending(customer), 0, -1)
-        with _any_failure():
-            found = await pipeline.execute()
-        return list(zip(found[::2], found[1::2], strict=True))
-
-    async def push_many(self, lines: Mapping[CustomerId, Sequence[bytes]]) -> None:
-        """Let the customers' next decisions see events that were accepted but perhaps not folded yet.
-
-        Awaited, so that a decision asked for after the events' answer finds them. Failing is no loss: they are in
-        the log, and the consumer brings them.
-        """
-        pipeline = self._client.pipeline(transaction=False)
-        for customer, new in lines.items():
-            key = self._keys.pending(customer)
-            pipeline.rpush(key, *new)
-            pipeline.ltrim(key, -PENDING_ENTRIES, -1)
-            pipeline.pexpire(key, PENDING_MS)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(_forgiving(pipeline.execute()), PUSH_S)
-
-    async def _behind(self, work: Coroutine[object, object, object]) -> None:
-        task = asyncio.get_running_loop().create_task(_forgiving(work))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-        await asyncio.sleep(0)  # lets the task send before the answer goes out
-
-    async def drain(self) -> None:
-        """Wait for what is being written."""
-        if self._writing:
-            await asyncio.wait(self._writing, timeout=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +59,115 @@ class Writes:
     lives_ms: int
 
 
-@contextmanager
-def _any_failure() -> Iterator[None]:
-    """What store_errors() leaves becomes a Retry too: a mistake of an operator's or of ours must not fail a customer.
+class AnswerStore:
+    """The doors' side of Redis. One event loop owns it."""
 
-    Logs the server's code alone (WRONGTYPE, MISCONF, NOAUTH): the rest of its message has the key, and so the customer.
+    def __init__(self, client: Multiplexed, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self.reads = 0
+        """Round trips made to read; a decision makes one."""
+
+    async def read(
+        self, customer: CustomerId, request_id: str, key: str, timeout_s: float = DECISION_TIMEOUT_S
+    ) -> Found:
+        """The one read: everything of the customer's slot. Raises Retry STORE_UNAVAILABLE or STORE_REFUSED."""
+        self.reads += 1
+        slot = self._keys.slot(customer)
+        commands = (
+            ("GET", slot + PROFILE),
+            ("LRANGE", slot + PENDING, 0, -1),
+            ("MGET", slot + PRESENCE, slot + REQUEST + request_id, slot + DECISION + key),
+        )
+        try:
+            profile, pending, others = _values(await self._asked(slot, commands, timeout_s))
+        except redis.RedisError as error:
+            raise _retry(error) from error
+        presence, repeated, cached = cast(list[bytes | None], others)
+        return Found(cast(bytes | None, profile), presence, cast(list[bytes], pending), repeated, cached)
+
+    async def write(self, customer: CustomerId, writes: Writes) -> None:
+        """Start writing; a failure costs a cache entry, not an answer."""
+        slot = self._keys.slot(customer)
+        commands: list[Command] = []
+        if writes.request_id is not None:
+            commands.append(("SET", slot + REQUEST + writes.request_id, writes.entry, "PX", REQUEST_MS))
+        if writes.key is not None:
+            commands.append(("SET", slot + DECISION + writes.key, writes.entry, "PX", max(1, writes.lives_ms)))
+        if commands:
+            self._client.tell(slot, commands)
+
+    async def forget(self, customer: CustomerId, presence: bytes) -> None:
+        """Put a presence that says no more than `denied` or `off` in the place of what was known; not awaited.
+
+        It keeps the newest: a fix that the consumer still brings is older, and does not come back.
+        """
+        slot = self._keys.slot(customer)
+        self._client.tell(slot, (("EVAL", KEEP_NEWEST, 1, slot + PRESENCE, presence, PRESENCE_MS),))
+
+    async def read_many(self, customers: Sequence[CustomerId]) -> list[tuple[bytes | None, list[bytes]]]:
+        """(profile, pending) of each, in one round trip. Raises Retry."""
+        slots = [self._keys.slot(customer) for customer in customers]
+        asked = [
+            self._client.execute(slot, (("GET", slot + PROFILE), ("LRANGE", slot + PENDING, 0, -1)), DECISION_TIMEOUT_S)
+            for slot in slots
+        ]
+        try:
+            found = [_values(replies) for replies in await asyncio.gather(*asked)]
+        except redis.RedisError as error:
+            raise _retry(error) from error
+        return [(cast(bytes | None, profile), cast(list[bytes], pending)) for profile, pending in found]
+
+    async def push_many(self, lines: Mapping[CustomerId, Sequence[bytes]]) -> None:
+        """Let the customers' next decisions see events that were accepted but perhaps not folded yet.
+
+        Awaited, so that a decision asked for after the events' answer finds them. Failing is no loss: they are in
+        the log, and the consumer brings them.
+        """
+        asked = []
+        for customer, new in lines.items():
+            slot = self._keys.slot(customer)
+            key = slot + PENDING
+            commands: tuple[Command, ...] = (
+                ("RPUSH", key, *new),
+                ("LTRIM", key, -PENDING_ENTRIES, -1),
+                ("PEXPIRE", key, PENDING_MS),
+            )
+            asked.append(self._client.execute(slot, commands, PUSH_S))
+        for replies in await asyncio.gather(*asked, return_exceptions=True):
+            for reply in (replies,) if isinstance(replies, BaseException) else replies:
+                if isinstance(reply, redis.RedisError):
+                    _retry(reply)  # logs what an operator must mend; the next read fails too and says degraded
+
+    async def drain(self) -> None:
+        """Wait for what is being written."""
+        await self._client.drain()
+
+    async def _asked(self, slot: str, commands: Sequence[Command], timeout_s: float) -> list[object]:
+        """A read may be repeated: once, if the connection it went out on was lost and there is another at once."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + timeout_s
+        try:
+            return await self._client.execute(slot, commands, timeout_s)
+        except redis.ConnectionError:
+            return await self._client.execute(slot, commands, max(0.0, deadline - clock()))
+
+
+def _values(replies: list[object]) -> list[object]:
+    """The replies. Raises the first error among them."""
+    for reply in replies:
+        if isinstance(reply, redis.RedisError):
+            raise reply
+    return replies
+
+
+def _retry(error: redis.RedisError) -> Retry:
+    """What is not transient becomes a Retry too: a mistake of an operator's or of ours must not fail a customer.
+
+    Logs the server's code alone (WRONGTYPE, MISCONF, NOPERM): the rest of its message has the key, and so the customer.
     """
-    try:
-        with store_errors():
-            yield
-    except redis.RedisError as error:
-        code = CODE.search(str(error).rpartition("caused error: ")[2])
-        reason = code[0] if code else type(error).__name__
-        logger.error("Redis refuses a command: its configuration or what it holds is wrong", extra={"reason": reason})
-        raise Retry("STORE_REFUSED", f"Redis refuses a command ({reason}); see the log", after_s=1.0) from error
-
-
-async def _forgiving(work: Coroutine[object, object, object]) -> None:
-    try:
-        with _any_failure():
-            await work
-    except OffingError:
-        return  # counted by the client's next read, which fails too and says degraded
+    if isinstance(error, TRANSIENT):
+        return unavailable(error)
+    reason = code_of(error)
+    logger.error("Redis refuses a command: its configuration or what it holds is wrong", extra={"reason": reason})
+    return Retry("STORE_REFUSED", f"Redis refuses a command ({reason}); see the log", after_s=1.0)

@@ -6,8 +6,6 @@ import os
 import time
 from dataclasses import dataclass, field
 
-import redis.asyncio
-
 from offers.acceptance import Acceptance
 from offers.activation import Activation, Sources
 from offers.answer import Answerer, Tools
@@ -25,10 +23,11 @@ from streams.lake import Lake
 from streams.log import EventLog
 from streams.market_store import MarketStore
 from streams.market_tail import MarketTail
+from streams.multiplexed import Multiplexed
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
-from streams.valkey import Keys, connect, connect_async
+from streams.valkey import DECISION_TIMEOUT_S, Keys, connect, connect_async
 
 SECRET_FILE = "token_keys"
 
@@ -92,7 +91,7 @@ class Runtime:
     lake: Lake
     offer_tokens: OfferTokens
     customer_tokens: CustomerTokens
-    client: redis.asyncio.Redis
+    client: Multiplexed
     answerer: Answerer
     acceptance: Acceptance
     behind: WriteBehind
@@ -152,6 +151,7 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     tail = MarketTail(log, MarketStore(connect(store_url, "offing-tail"), names))
     lag = Lag(log, ProfileStore(connect(store_url, "offing-lag"), names), tail)
     client = connect_async(store_url)
+    await client.connect(DECISION_TIMEOUT_S)
     store = AnswerStore(client, names)
     behind = WriteBehind(log)
     tokens = OfferTokens(keys)

@@ -28,10 +28,13 @@ from redis.retry import Retry as SyncRetry
 
 from streams.errors import Retry
 from streams.ids import CustomerId
+from streams.multiplexed import Multiplexed
 
 CONSUMER_TIMEOUT_S = 5.0
 DECISION_TIMEOUT_S = 0.25
 """A decision does without Redis rather than wait longer."""
+CONNECT_TIMEOUT_S = 1.0
+"""For each step of making a connection for the doors: no decision waits for it."""
 TRANSIENT = (
     redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError, MasterDownError,
     ClusterError, TryAgainError,
@@ -68,6 +71,8 @@ return 1
 """
 """Set a snapshot unless the stored one of the same epoch is further. ARGV: epoch, version, state."""
 
+PROFILE, PRESENCE, PENDING, REQUEST, DECISION = ":profile", ":presence", ":pending", ":request:", ":decision:"
+"""What follows a customer's slot in the names of the keys."""
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 
 
@@ -83,27 +88,29 @@ class Keys:
         >>> Keys("offing").slot(CustomerId("c-1"))
         '{offing:c:c-1}'
         """
-        return f"{{{self.namespace}:c:{customer.translate(_ESCAPES)}}}"
+        if "%" in customer or "{" in customer or "}" in customer:
+            customer = CustomerId(customer.translate(_ESCAPES))
+        return f"{{{self.namespace}:c:{customer}}}"
 
     def profile(self, customer: CustomerId) -> str:
         """profile.encode: facts and delivery."""
-        return f"{self.slot(customer)}:profile"
+        return self.slot(customer) + PROFILE
 
     def presence(self, customer: CustomerId) -> str:
         """The last Whereabouts; expires."""
-        return f"{self.slot(customer)}:presence"
+        return self.slot(customer) + PRESENCE
 
     def pending(self, customer: CustomerId) -> str:
         """A list of events accepted but perhaps not folded; expires."""
-        return f"{self.slot(customer)}:pending"
+        return self.slot(customer) + PENDING
 
     def request(self, customer: CustomerId, request_id: str) -> str:
         """What a request_id was answered with; expires."""
-        return f"{self.slot(customer)}:request:{request_id}"
+        return self.slot(customer) + REQUEST + request_id
 
     def decision(self, customer: CustomerId, key: str) -> str:
         """A cached decision; expires."""
-        return f"{self.slot(customer)}:decision:{key}"
+        return self.slot(customer) + DECISION + key
 
     @property
     def market(self) -> str:
@@ -144,24 +151,29 @@ def connect(url: str, name: str = "offing") -> Client:
     return client
 
 
-def connect_async(url: str, name: str = "offing-api") -> redis.asyncio.Redis:
-    """A client for the doors: short timeouts, and one retry at once if a pooled connection turns out to be dead."""
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+def connect_async(url: str, name: str = "offing-api") -> Multiplexed:
+    """A client for the doors: one connection for all tasks of the loop. Close it on that loop."""
+    pool = redis.asyncio.ConnectionPool.from_url(
         url,
         protocol=2,
         client_name=name,
-        socket_timeout=DECISION_TIMEOUT_S,
-        socket_connect_timeout=DECISION_TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
+        socket_timeout=CONNECT_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=AsyncRetry(NoBackoff(), 0),
     )
-    return client
+    return Multiplexed(pool.make_connection)
+
+
+def unavailable(error: Exception) -> Retry:
+    """What a transient error of redis-py is to a caller."""
+    message = f"Redis does not answer ({type(error).__name__}); nothing is lost, the same call may succeed later"
+    return Retry("STORE_UNAVAILABLE", message, after_s=1.0)
 
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Around every use of a client, awaited or not: transient errors of redis-py become Retry STORE_UNAVAILABLE."""
+    """Around every use of a client: transient errors of redis-py become Retry STORE_UNAVAILABLE."""
     try:
         yield
     except TRANSIENT as error:
-        message = f"Redis does not answer ({type(error).__name__}); nothing is lost, the same call may succeed later"
-        raise Retry("STORE_UNAVAILABLE", message, after_s=1.0) from error
+        raise unavailable(error) from error

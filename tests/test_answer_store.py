@@ -1,15 +1,27 @@
 """What a decision finds in Redis may be of another version, of another type, or refused: it goes on without."""
 
-from collections.abc import Iterator
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from offers.answer_store import REQUEST_MS, AnswerStore, Found, Writes
+from streams.embedded_valkey import EmbeddedValkey
+from streams.errors import Retry
 from streams.ids import CustomerId
 from streams.log import LOCATIONS
+from streams.multiplexed import GOOD_S
+from streams.profile_store import PENDING_ENTRIES, PENDING_MS
+from streams.valkey import Client, Keys, connect, connect_async
 from tests.service import offers_of
 from tests.shared_service import Shared, shared_service
 
 FALLBACK = "islands-newsletter"
+ANNA, BRUNO = CustomerId("c-anna"), CustomerId("c-bruno")
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +78,92 @@ def test_a_refusal_degrades_the_answer_and_keeps_the_events(service: Shared, cap
     refused = [record for record in caplog.records if record.name == "offing.answer_store"]
     assert {record.__dict__["reason"] for record in refused} == {"WRONGTYPE"}
     assert not any(customer in record.getMessage() for record in caplog.records)
+
+
+def test_one_read_finds_what_was_left(client: Client, keys: Keys, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with doors(valkey_url, keys) as store:
+            assert await store.read(ANNA, "r", "k") == Found(None, None, [], None, None)
+            await store.write(ANNA, Writes("r", b"entry", "k", 60_000))
+            await store.write(BRUNO, Writes("r", b"other", None, 60_000))
+            await store.push_many({ANNA: [b"one", b"two"], BRUNO: [b"three"]})
+            await store.forget(ANNA, b"\x01" + bytes(8) + b"denied")
+            client.set(keys.profile(ANNA), b"anna")
+            assert await store.read(ANNA, "r", "k") == Found(
+                b"anna", b"\x01" + bytes(8) + b"denied", [b"one", b"two"], b"entry", b"entry"
+            )
+            assert await store.read(BRUNO, "r", "k") == Found(None, None, [b"three"], b"other", None)
+            assert await store.read_many([BRUNO, ANNA]) == [(None, [b"three"]), (b"anna", [b"one", b"two"])]
+            assert await store.read_many([]) == []
+            assert store.reads == 3
+
+    asyncio.run(scenario())
+    assert 0 < client.pttl(keys.request(ANNA, "r")) <= REQUEST_MS
+    assert 0 < client.pttl(keys.decision(ANNA, "k")) <= 60_000
+    assert 0 < client.pttl(keys.pending(ANNA)) <= PENDING_MS
+
+
+def test_a_decision_that_leaves_nothing_writes_nothing(client: Client, keys: Keys, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with doors(valkey_url, keys) as store:
+            await store.write(ANNA, Writes(None, b"entry", None, 60_000))
+            await store.drain()
+            assert await store.read(ANNA, "r", "k") == Found(None, None, [], None, None)
+
+    asyncio.run(scenario())
+
+
+def test_pending_events_are_the_newest_hundred(client: Client, keys: Keys, valkey_url: str) -> None:
+    async def scenario() -> None:
+        async with doors(valkey_url, keys) as store:
+            await store.push_many({ANNA: [b"%d" % number for number in range(130)]})
+
+    asyncio.run(scenario())
+    kept = client.lrange(keys.pending(ANNA), 0, -1)
+    assert (len(kept), kept[0], kept[-1]) == (PENDING_ENTRIES, b"30", b"129")
+
+
+def test_a_read_takes_no_longer_than_it_may_and_no_server_is_retry(tmp_path: Path, keys: Keys) -> None:
+    server = EmbeddedValkey(tmp_path)
+
+    async def scenario() -> None:
+        async with doors(server.start(), keys) as store:
+            await store.read(ANNA, "r", "k")
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                for work in (store.read(ANNA, "r", "k", timeout_s=0.01), store.read_many([ANNA, BRUNO])):
+                    with pytest.raises(Retry) as caught:
+                        await work
+                    assert caught.value.code == "STORE_UNAVAILABLE"
+                await store.push_many({ANNA: [b"one"]})
+                await store.write(ANNA, Writes("r", b"entry", "k", 60_000))
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+
+    asyncio.run(scenario())
+    server.stop()
+
+
+def test_a_read_whose_connection_is_lost_is_made_again(tmp_path: Path, keys: Keys) -> None:
+    server = EmbeddedValkey(tmp_path)
+
+    async def scenario() -> None:
+        async with connect_async(server.start()) as connection:
+            store = AnswerStore(connection, keys)
+            await store.read(ANNA, "r", "k")
+            await asyncio.sleep(GOOD_S)
+            with connect(server.url) as other:
+                for _ in range(3):
+                    other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                    assert await store.read(ANNA, "r", "k") == Found(None, None, [], None, None)
+                    await asyncio.sleep(GOOD_S)
+            assert (connection.connects, store.reads) == (4, 4)
+
+    asyncio.run(scenario())
+    server.stop()
+
+
+@asynccontextmanager
+async def doors(url: str, keys: Keys) -> AsyncIterator[AnswerStore]:
+    async with connect_async(url) as client:
+        yield AnswerStore(client, keys)

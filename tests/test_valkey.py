@@ -78,13 +78,13 @@ def test_a_server_that_is_not_there_is_retry(namespace: str) -> None:
     assert (caught.value.code, caught.value.retryable) == ("STORE_UNAVAILABLE", True)
 
 
-def test_async_client_answers_and_maps_its_errors(valkey_url: str, namespace: str) -> None:
-    async def ask(url: str) -> object:
+def test_the_doors_client_answers_and_its_errors_are_retry(valkey_url: str, namespace: str) -> None:
+    async def ask(url: str) -> list[object]:
         async with connect_async(url) as client:
             with store_errors():
-                return await client.ping()
+                return await client.execute("k", (("ECHO", "here"), ("CLIENT", "GETNAME")), 1.0)
 
-    assert asyncio.run(ask(valkey_url)) is True
+    assert asyncio.run(ask(valkey_url)) == [b"here", b"offing-api"]
     with pytest.raises(Retry, match="Redis does not answer"):
         asyncio.run(ask(f"unix:///tmp/{namespace}-nothing-here"))
 
