@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import msgspec
 import redis
 
 from streams.errors import Retry
@@ -34,8 +35,7 @@ REQUEST_MS = 10 * MINUTE_MS
 """A repeated request_id within this time gives the same decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What Redis held; bytes as stored, None for what was not there."""
 
     profile: bytes | None = None
