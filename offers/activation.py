@@ -151,10 +151,9 @@ class Activation:
         return stamp_of(_folder_of(model, self._sources.artifacts), every=True)
 
     def _swap(self, engine: Engine) -> None:
-        if self._engine is not None:
-            telemetry.ACTIVE.labels(self._engine.catalog.revision, self._engine.propensity.model).set(0)
         self._engine = engine
         telemetry.RELOADS.labels("engine", "done").inc()
+        telemetry.ACTIVE.clear()
         telemetry.ACTIVE.labels(engine.catalog.revision, engine.propensity.model).set(1)
         self.on_swap(engine)
 

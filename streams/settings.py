@@ -36,6 +36,7 @@ class Settings:
     port: int = 8080
     workers: int = 1
     metrics_port: int = 0
+    drain_s: float = 0.0
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
     model_threads: int = 1
@@ -147,11 +148,14 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0.05 <= number <= 3600:
-        raise ValueError(text)
-    return number
+def _seconds(least: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        number = float(text)
+        if not least <= number <= 3600:
+            raise ValueError(text)
+        return number
+
+    return parse
 
 
 def _flag(text: str) -> bool:
@@ -213,8 +217,10 @@ SETTINGS: tuple[Setting, ...] = (
     _number("OFFING_PORT", 0, 65_535, "Port the HTTP door listens on; 0 takes a free one."),
     _number("OFFING_WORKERS", 1, 64, "Processes that answer HTTP."),
     _number("OFFING_METRICS_PORT", 0, 65_535, "Port of /metrics of `offing consume`; 0: the host's `serve` has them."),
+    Setting("OFFING_DRAIN_S", "0.0", "After SIGTERM a worker is not ready but answers on for so long, in seconds.",
+            "seconds from 0 to 3600", _seconds(0)),
     Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",
-            "seconds from 0.05 to 3600", _seconds),
+            "seconds from 0.05 to 3600", _seconds(0.05)),
     _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),
     _number("OFFING_MODEL_THREADS", 1, 64, "Threads that train a model; serving uses one per decision."),
     _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 10_000, "A consumer stops after this many unreadable records in a row."),

@@ -13,6 +13,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from offers.api import contract, decisions, events, health, problems, replays
 from offers.api.auth import Authenticator
 from offers.api.clock import server_now
+from offers.api.draining import Draining
 from offers.runtime import open_runtime
 from streams import settings as configuration
 from streams.settings import Settings
@@ -22,12 +23,15 @@ TITLE = "Offing"
 DESCRIPTION = "The right offer for this person, here, now, in their language."
 
 
-def create() -> FastAPI:
+def create() -> Draining:
     """The application of one worker, configured by the environment. Used by uvicorn as a factory."""
     settings = configuration.from_environment()
     configure_logging(settings.log_level)
     _end_with_parent()
-    return application(settings)
+    app = application(settings)
+    draining = app.state.draining = Draining(app, settings.drain_s)
+    draining.take_over()
+    return draining
 
 
 def _end_with_parent() -> None:

@@ -4,6 +4,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from offers.api.draining import Draining
 from offers.runtime import Runtime
 
 router = APIRouter(tags=["operations"])
@@ -21,9 +22,12 @@ async def live() -> Response:
 async def ready(request: Request) -> Response:
     """200 once catalog and model are loaded and the market has caught up. A lost dependency is `degraded`, not 503.
 
-    `load` says whether a load test may run against this service."""
+    A worker about to end is `draining`, and 503. `load` says whether a load test may run against this service."""
     runtime: Runtime = request.app.state.runtime
+    draining: Draining | None = getattr(request.app.state, "draining", None)
     found = {**runtime.ready(), "load": runtime.settings.allow_load}
+    if draining is not None and draining.begun:
+        found |= {"ready": False, "draining": True}
     return Response(msgspec.json.encode(found), 200 if found["ready"] else 503, media_type=JSON)
 
 
