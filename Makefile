@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup check test prove demo serve coupons openapi clean
+.PHONY: setup check test prove bench demo serve coupons openapi clean
 
 setup: $(VENV)/.ready
 
@@ -23,6 +23,9 @@ test: setup             ## the tests, against real servers, under 8 minutes
 
 prove: setup            ## the long proofs; writes docs/performance.md
 	$(BIN)/python -m tests.prove $(ARGS)
+
+bench: setup            ## how fast: beside a bare FastAPI route and a hand-rolled service (ARGS=--quick: 90 s)
+	$(BIN)/python -m loadtests.bench $(ARGS)
 
 demo: setup             ## the main job, everything embedded (ARGS=--once to exit afterwards)
 	$(BIN)/python -m loadtests.demo $(ARGS)
