@@ -1,10 +1,11 @@
 """Choosing and ordering: propensity x value x context weight x lever, and the slates filled from that order."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
+from operator import attrgetter
 
 from offers.capping import Room
-from offers.money import digits, price_of
+from offers.money import digits
 from offers.offer import Offer, Placement
 from offers.proposition import Candidate, Scored, Screening, Slate, Slot
 from scoring import exploration
@@ -23,23 +24,27 @@ def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) ->
     """Every allowed candidate with its numbers, best first in a total order."""
     if not allowed.kept:
         return ()
-    scores = propensity.score(inputs, [(candidate.offer.facts, candidate.subject) for candidate in allowed.kept])
-    rows = scores.rows.tolist()
-    chances = scores.probability.tolist()
-    scored = [
-        _scored(candidate, chance, tuple(row), inputs)
-        for candidate, chance, row in zip(allowed.kept, chances, rows, strict=True)
-    ]
-    return tuple(sorted(scored, key=lambda s: (-s.rank_score, s.candidate.offer.id, s.candidate.subject.key)))
+    kept = allowed.kept
+    scores = propensity.score(inputs, [(candidate.offer.facts, candidate.subject) for candidate in kept])
+    trip, rows = inputs.request.trip, scores.rows
+    scored = []
+    for at, (candidate, chance) in enumerate(zip(kept, scores.probability.tolist(), strict=True)):
+        offer, quote = candidate.offer, candidate.quote
+        value = worth(offer, None if quote is None else quote.minor)
+        weight = 1.0 if trip is None else context_weight(candidate, inputs)
+        scored.append(Scored(candidate, chance, value, chance * value * weight * offer.lever, rows, at))
+    return _best_first(scored)
 
 
-def _scored(candidate: Candidate, chance: float, row: tuple[float, ...], inputs: DecisionInputs) -> Scored:
-    offer = candidate.offer
-    quote = price_of(offer.price, candidate.subject.facts, inputs.now) if offer.price is not None else None
-    minor = quote.minor if quote is not None else None
-    value = worth(offer, minor)
-    rank_score = chance * value * context_weight(candidate, inputs) * offer.lever
-    return Scored(candidate, chance, minor, value, rank_score, row)
+def _best_first(scored: list[Scored]) -> tuple[Scored, ...]:
+    """By rank score; equals by offer id and subject. Names are compared only if there are equals."""
+    ordered = sorted(scored, key=_rank_score, reverse=True)
+    if any(one.rank_score == other.rank_score for one, other in pairwise(ordered)):
+        ordered.sort(key=lambda each: (-each.rank_score, each.candidate.offer.id, each.candidate.subject.key))
+    return tuple(ordered)
+
+
+_rank_score = attrgetter("rank_score")
 
 
 def worth(offer: Offer, price_minor: int | None) -> float:

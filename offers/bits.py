@@ -35,6 +35,11 @@ def count(words: Words) -> int:
     return int(np.bitwise_count(words).sum())
 
 
+def holds(words: Words, position: int) -> bool:
+    """Whether one bit is set."""
+    return bool(int(words[position >> 6]) >> (position & 63) & 1)
+
+
 def walk(words: Words) -> Iterator[int]:
     """Set positions in layout order, lazily: a chunk of non-zero words at a time, never the whole bitmap."""
     occupied = np.flatnonzero(words)

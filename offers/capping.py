@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from offers import schedule
 from offers.eligibility import instant_of
-from offers.offer import Limit, Suppression, Window
+from offers.offer import Limit, Offer, Suppression, Window
 from offers.proposition import Candidate, Code, Reason
 from streams.ids import Millis, OfferId
 from streams.instant import moment
@@ -25,7 +25,7 @@ EXPOSED = "exposed"
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     """CAP_..._REACHED or SUPPRESSED, or None."""
-    return next(reached(candidate, inputs), None)
+    return None if candidate.uncapped else next(reached(candidate, inputs), None)
 
 
 def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
@@ -38,6 +38,11 @@ def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
         reason = _reached(limit, candidate, inputs)
         if reason is not None:
             yield reason
+
+
+def limit_reached(limit: Limit, offer: Offer, profile: MaskedProfile, now: Millis) -> bool:
+    """Whether a cap that counts whatever the events were about is reached for an offer."""
+    return counted(profile, Counted(limit.event, limit.of), offer.facts, since(limit, now)) >= limit.at_most
 
 
 def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:

@@ -6,13 +6,17 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
+import msgspec
 import numpy as np
 
 from offers import bits, schedule
 from offers.bits import Words
+from offers.cap_index import NONE_TOUCHED, CapIndex
+from offers.capping import limit_reached
 from offers.condition import View, leaves
 from offers.index import ConditionIndex, layers
 from offers.locale import choose
+from offers.money import Quote, price_of
 from offers.offer import (
     CampaignFolder,
     Consent,
@@ -25,6 +29,7 @@ from offers.offer import (
     Season,
 )
 from offers.proposition import Candidate, Check
+from offers.wording import always_complete
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
 from streams.places import Places
@@ -46,6 +51,25 @@ def prior_value(offer: Offer) -> float:
     return offer.facts.starting_mean * max(offer.value.amount, 0.01) * offer.lever
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """One offer of the layout with what is known of it before any customer is."""
+
+    offer: Offer
+    residual: tuple[Check, ...]
+    """Checks of the conditions that the index does not answer exactly."""
+    quote: Quote | None
+    """A price that the campaign names itself."""
+    presentable: bool
+    """See Candidate."""
+
+
+def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
+    by_market = offer.price is not None and offer.price.source is not None
+    quote = None if offer.price is None or by_market else price_of(offer.price, {}, 0)
+    lasting = offer.schedule.ends_relative is None and not by_market
+    return Standing(offer, residual, quote, lasting and always_complete(offer.representation, quote))
+
+
 class Catalog:
     """One revision, immutable; every method is a pure function of its arguments (results are memoised)."""
 
@@ -64,9 +88,8 @@ class Catalog:
         )
         self.size = len(self.layout)
         self.index = ConditionIndex(self.layout, places)
-        self.residuals: tuple[tuple[Check, ...], ...] = tuple(
-            self.index.residual(position, offer) for position, offer in enumerate(self.layout)
-        )
+        self.standing = tuple(_standing(offer, self.index.residual(at, offer)) for at, offer in enumerate(self.layout))
+        self.caps = CapIndex(self.layout)
         self._group()
         self._span: tuple[Millis, Millis] = (0, 0)
         self.reads = _reads(self.layout)
@@ -81,6 +104,9 @@ class Catalog:
         """Instants of a subject at which offers end or may be shown again."""
         self.spans = _spans(self.layout)
         """Lengths in ms over which caps and suppressions look back."""
+        self._remember()
+
+    def _remember(self) -> None:
         self.live = lru_cache(maxsize=LIVE_MEMO)(self._live)
         self._locales = lru_cache(maxsize=LOCALES_MEMO)(self._locale_words)
         self._consents = lru_cache(maxsize=LOCALES_MEMO)(self._consent_words)
@@ -178,6 +204,9 @@ class Candidates:
         self.index_excluded = live - self.count
         self._facts = facts_of(inputs)
         self._views: dict[str, View] = {}
+        self._plain = self.view(NOTHING)
+        self._touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
+        self._uncapped = self._touched is NONE_TOUCHED
 
     def positions(self) -> Iterator[int]:
         """Survivors in layout order."""
@@ -187,12 +216,25 @@ class Candidates:
         """Positions of the survivors of these ranks."""
         return bits.select(self.words, ranks)
 
-    def of_offer(self, position: int, inclusion: float = 1.0) -> list[Candidate]:
+    def of_offer(self, position: int, inclusion: float = 1.0) -> Sequence[Candidate]:
         """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
-        offer = self.catalog.layout[position]
-        residual = self.catalog.residuals[position]
+        known = self.catalog.standing[position]
+        offer, uncapped = known.offer, self._uncapped or position not in self._touched
+        if offer.about is None:
+            view, presentable = self._plain, known.presentable
+            quote = known.quote if presentable or offer.price is None else quoted(offer, NOTHING, self.inputs.now)
+            return (Candidate(offer, NOTHING, view, quote, known.residual, inclusion, presentable, uncapped),)
         return [
-            Candidate(offer, subject, self.view(subject), residual, inclusion)
+            Candidate(
+                offer,
+                subject,
+                self.view(subject),
+                known.quote or quoted(offer, subject, self.inputs.now),
+                known.residual,
+                inclusion,
+                known.presentable,
+                uncapped,
+            )
             for subject in subjects_of(offer, self.inputs)
         ]
 
@@ -211,6 +253,11 @@ def subjects_of(offer: Offer, inputs: DecisionInputs) -> tuple[Subject, ...]:
     if offer.about is None:
         return ABOUT_NOTHING
     return inputs.subjects.get(offer.about.key, NO_SUBJECTS)
+
+
+def quoted(offer: Offer, subject: Subject, now: Millis) -> Quote | None:
+    """What an offer costs about a subject; None: it has no price, or PRICE_UNKNOWN."""
+    return None if offer.price is None else price_of(offer.price, subject.facts, now)
 
 
 def facts_of(inputs: DecisionInputs) -> FactDict:

@@ -18,7 +18,7 @@ from offers.condition import (
     leaves,
 )
 from offers.proposition import Check, Code, Reason
-from streams.attributes import Value
+from streams.attributes import SUBJECT_SCOPES, Value
 
 Test = Callable[[View], bool]
 
@@ -31,11 +31,41 @@ def compile_condition(condition: Condition) -> Test:
         case Leaf():
             return _compile_leaf(condition)
         case All(children):
-            every = tuple(compile_condition(child) for child in children)
-            return lambda view: all(test(view) for test in every)
+            return _every(tuple(compile_condition(child) for child in children))
         case AnyOf(children):
-            some = tuple(compile_condition(child) for child in children)
-            return lambda view: any(test(view) for test in some)
+            return _some(tuple(compile_condition(child) for child in children))
+
+
+def _every(tests: tuple[Test, ...]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda view: first(view) and second(view)
+
+    def every(view: View) -> bool:
+        for test in tests:  # a plain loop: all() with a generator costs as much as three of the tests
+            if not test(view):
+                return False
+        return True
+
+    return every
+
+
+def _some(tests: tuple[Test, ...]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
+        return lambda view: first(view) or second(view)
+
+    def some(view: View) -> bool:
+        for test in tests:
+            if test(view):
+                return True
+        return False
+
+    return some
 
 
 def _compile_leaf(leaf: Leaf) -> Test:
@@ -43,9 +73,10 @@ def _compile_leaf(leaf: Leaf) -> Test:
         return lambda view: holds(leaf, view)
     compared = _comparison(leaf)
     name, missing, fresh, negated = leaf.attribute, leaf.on_missing, leaf.fresh_ms, leaf.negated
+    of_subject = name.split(".")[0] in SUBJECT_SCOPES
 
     def test(view: View) -> bool:
-        fact = view.subject.get(name) or view.facts.get(name)
+        fact = (view.subject if of_subject else view.facts).get(name)
         if fact is None or (fresh is not None and view.now - fact[1] > fresh):
             return missing
         return compared(fact[0]) is not negated

@@ -39,7 +39,7 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         degraded=_degraded(inputs, allowed),
         placements=placements,
         ruled_out=_counts(allowed, scored, slates),
-        candidates=tuple(_scored_candidate(each) for each in scored),
+        candidates=tuple([_scored_candidate(each) for each in scored]),
         shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
         consulted=inputs.consulted,
@@ -49,7 +49,7 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
 def _counts(allowed: Screening, scored: tuple[Scored, ...], slates: tuple[Slate, ...]) -> tuple[tuple[str, int], ...]:
     """Counts of offers by why they are not shown; those allowed and not chosen are OUTRANKED."""
     shown = {slot.candidate.offer.id for slate in slates for slot in slate.slots if slot.scored is not None}
-    outranked = len({each.candidate.offer.id for each in scored} - shown)
+    outranked = len({each.candidate.offer.facts.offer_id for each in scored} - shown)
     counts = dict(allowed.ruled_out)
     if outranked:
         counts[Code.OUTRANKED] = outranked
@@ -65,7 +65,8 @@ def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
 
 def _scored_candidate(each: Scored) -> ScoredCandidate:
     candidate = each.candidate
-    return ScoredCandidate(candidate.offer.id, candidate.subject.key, each.score, each.rank_score, candidate.inclusion)
+    offer_id, about = candidate.offer.facts.offer_id, candidate.subject.key
+    return ScoredCandidate(offer_id, about, each.score, each.rank_score, candidate.inclusion)
 
 
 def _shown_items(slates: tuple[Slate, ...], placements: tuple[PlacementSlate, ...]) -> Iterator[ShownItem]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from offers.money import price_of
 from offers.offer import RelativeTime
 from offers.proposition import Candidate, Code, Reason
 from offers.wording import missing_placeholders
@@ -20,7 +19,7 @@ def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
         reason = check(candidate.view)
         if reason is not None:
             return reason
-    return presentable(candidate, inputs)
+    return None if candidate.presentable else presentable(candidate, inputs)
 
 
 def presentable(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -38,7 +37,7 @@ def obstacles(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
             yield Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
         elif inputs.now >= at:
             yield Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
-    quote = price_of(offer.price, subject.facts, inputs.now) if offer.price is not None else None
+    quote = candidate.quote
     unpriced = offer.price is not None and quote is None
     if offer.price is not None and unpriced:
         yield Reason(Code.PRICE_UNKNOWN, offer.where, f"{offer.price.source} is not known or too old")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from offers import capping, compiled, schedule
-from offers.catalog import Catalog, consents, facts_of, subjects_of
+from offers.catalog import Catalog, consents, facts_of, quoted, subjects_of
 from offers.condition import View, holds, leaves
 from offers.eligibility import obstacles
 from offers.index import layers
@@ -125,7 +125,7 @@ def _specific(offer: Offer, subject: Subject, inputs: DecisionInputs, catalog: C
     for code, conjunct in layers(offer):
         if not holds(conjunct, view):
             yield compiled.reason(conjunct, code, view)
-    candidate = Candidate(offer, subject, view)
+    candidate = Candidate(offer, subject, view, quoted(offer, subject, inputs.now))
     yield from obstacles(candidate, inputs)
     yield from capping.reached(candidate, inputs)
 

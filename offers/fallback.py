@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from offers import schedule
-from offers.catalog import consents, facts_of, subjects_of
+from offers.catalog import consents, facts_of, quoted, subjects_of
 from offers.condition import View
 from offers.eligibility import presentable
 from offers.locale import choose
@@ -33,7 +33,7 @@ def _completed(slate: Slate, fallbacks: Mapping[PlacementId, Offer], inputs: Dec
     facts = facts_of(inputs)
     for subject in subjects_of(offer, inputs):
         view = View(facts, subject.facts, inputs.whereabouts, places, inputs.now)
-        candidate = Candidate(offer, subject, view)
+        candidate = Candidate(offer, subject, view, quoted(offer, subject, inputs.now))
         if presentable(candidate, inputs) is None:
             return replace(slate, slots=(Slot(candidate, scored=None, propensity=None),), fallback=True)
     return slate

@@ -1,9 +1,9 @@
 """What a candidate costs, in whole minor units, and how a price is written. No float ever holds money."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+import msgspec
 from babel.numbers import format_currency, get_currency_precision
 
 from offers.offer import Price
@@ -11,8 +11,7 @@ from streams.attributes import Facts
 from streams.ids import Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """A candidate's price at one instant."""
 
     minor: int

@@ -7,7 +7,9 @@ from enum import StrEnum
 import msgspec
 
 from offers.condition import View
+from offers.money import Quote
 from offers.offer import Offer
+from scoring.features import Rows
 from streams.ids import DecisionId, Millis, ModelId, PlacementId, RevisionId
 from streams.record import ScoredCandidate, ShownItem, Subject
 
@@ -57,18 +59,23 @@ Check = Callable[[View], Reason | None]
 """A compiled check: None if it holds, else why not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An offer about something (idea 2)."""
+class Candidate(msgspec.Struct, frozen=True):
+    """An offer about something (idea 2). A struct, since a decision makes hundreds."""
 
     offer: Offer
     subject: Subject
     view: View
     """What its conditions may see: shared facts plus this one subject's."""
+    quote: Quote | None = None
+    """What it costs now; None for an offer without a price, and for one whose price is not known."""
     residual: tuple[Check, ...] = ()
     """The conditions that the index did not answer exactly."""
     inclusion: float = 1.0
     """Probability with which it was looked at (idea 10)."""
+    presentable: bool = False
+    """Its words and price were seen to be complete when the catalog was made, and nothing of its subject ends it."""
+    uncapped: bool = False
+    """Nothing that this customer did counts against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +87,22 @@ class Screening:
     """Sorted by code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True, eq=False):
     """A candidate with the numbers arbitration orders by."""
 
     candidate: Candidate
     score: float
-    price_minor: int | None
     value: float
     rank_score: float
-    row: tuple[float, ...]
+    rows: Rows
+    """The feature rows of all candidates of the decision."""
+    at: int
+    """Which of them is this one's."""
+
+    @property
+    def row(self) -> tuple[float, ...]:
+        """The feature row. Made when asked for: of hundreds scored, those shown are logged with theirs."""
+        return tuple(self.rows[self.at].tolist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from offers import money, schedule
 from offers.condition import leaves
 from offers.eligibility import instant_of
 from offers.locale import choose, conventions
-from offers.money import Quote, price_of
+from offers.money import Quote
 from offers.offer import ImageVariant, Offer, Placement, RelativeTime, Schedule
 from offers.proposition import Candidate, Item, Offline, Picture, PlacementSlate, PriceTag, Shown, Slate, Slot
 from offers.wording import Wording, Writing, wording
@@ -86,7 +86,7 @@ def _slate(slate: Slate, context: RenderContext) -> PlacementSlate:
 def _item(slot: Slot, rank: int, placement: Placement, context: RenderContext) -> Item | None:
     candidate, inputs = slot.candidate, context.inputs
     offer = candidate.offer
-    quote = price_of(offer.price, candidate.subject.facts, inputs.now) if offer.price is not None else None
+    quote = candidate.quote
     locale = choose(inputs.request.locale, offer.representation)
     if locale is None or (offer.price is not None and quote is None):
         return None

@@ -64,21 +64,24 @@ class _Screen:
 
     def look_at(self, position: int, inclusion: float) -> None:
         """Evaluate one offer: each of its candidates is kept, or the offer is counted under its first reason."""
-        candidates = self.candidates.of_offer(position, inclusion)
-        if not candidates:
-            self.ruled_out[Code.NO_SUBJECT] += 1
-            return
         first: Reason | None = None
-        kept = False
+        before = len(self.kept)
+        candidates = self.candidates.of_offer(position, inclusion)
         for candidate in candidates:
-            reason = next((r for rule in self.rules if (r := rule(candidate, self.inputs)) is not None), None)
+            reason = self._against(candidate)
             if reason is None:
                 self.kept.append(candidate)
-                kept = True
             elif first is None:
                 first = reason
-        if not kept and first is not None:
-            self.ruled_out[first.code] += 1
+        if len(self.kept) == before:
+            self.ruled_out[Code.NO_SUBJECT if first is None else first.code] += 1
+
+    def _against(self, candidate: Candidate) -> Reason | None:
+        for rule in self.rules:
+            reason = rule(candidate, self.inputs)
+            if reason is not None:
+                return reason
+        return None
 
 
 def draw(seed: str, among: int, most: int) -> list[int]:

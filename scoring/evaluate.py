@@ -78,7 +78,9 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int = 0) -> Evaluation:
         message = f"the log has no item with a known outcome: {dropped}. Wait, or give a later --now"
         raise InvalidInput("DATASET_EMPTY", message)
     offers = [dataset.offers[code] for code in dataset.offer]
-    said = model.probability(np.ascontiguousarray(dataset.rows), offers, dataset.starts)
+    exposures = [model.evidence.of(offer_id) for offer_id in offers]
+    declared = np.column_stack([dataset.starts.mean, dataset.starts.evidence, exposures])
+    said = model.probability(np.ascontiguousarray(dataset.rows), declared)
     found = _measured(dataset, said, seed)
     return Evaluation(
         v=FORMAT,

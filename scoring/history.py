@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from scoring.features import LEVELS, RESPONSES, WINDOWS, Rows, Scorable
+from scoring.features import LEVELS, RESPONSES, WINDOWS, Rows
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS
 from streams.profile import BUCKET_MS, CounterKey, MaskedProfile, bucket_of
@@ -89,16 +90,25 @@ def _age_h(bucket: int, current: int) -> float:
     return math.nan if bucket == _NEVER else (current - bucket) * BUCKET_MS / HOUR_MS
 
 
-def history(tallies: Tallies, items: Sequence[Scorable]) -> Rows:
-    """(n items, len(COLUMNS)): the customer's responses to each item."""
+def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp]) -> Rows:
+    """(n items, len(COLUMNS)): the customer's responses to each item.
+
+    `items` (n, 3): the codes of each item's offer, collection and campaign; what has no code is none of them.
+    """
+    values = np.tile(NOTHING, (len(items), len(LEVELS)))
     if not tallies:
-        return np.tile(NOTHING, (len(items), len(LEVELS)))
-    values = np.array([NOTHING, *tallies.values()])
-    spots = {about: spot for spot, about in enumerate(tallies, 1)}
-    abouts = (
-        [_ALL] * len(items),
-        [("offer", facts.offer_id) for facts, _ in items],
-        [("collection", facts.collection) for facts, _ in items],
-        [("campaign", facts.campaign_id) for facts, _ in items],
-    )
-    return np.hstack([values[[spots.get(about, 0) for about in level]] for level in abouts])
+        return values
+    values[:, :WIDTH] = tallies.get(_ALL, NOTHING)
+    for place, level in enumerate(LEVELS[1:], 1):
+        met = sorted(
+            (codes[about], numbers) for about, numbers in tallies.items() if about[0] == level and about in codes
+        )
+        if not met:
+            continue
+        known = np.array([code for code, _ in met])
+        column = items[:, place - 1]
+        spots = np.minimum(np.searchsorted(known, column), len(known) - 1)
+        hit = np.flatnonzero(known[spots] == column)
+        if len(hit):
+            values[hit, place * WIDTH : (place + 1) * WIDTH] = np.array([numbers for _, numbers in met])[spots[hit]]
+    return values

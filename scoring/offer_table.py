@@ -1,6 +1,6 @@
 """Offer columns, computed once per offer and kept in one array: a decision's 100 offers are one indexed read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -19,6 +19,8 @@ MOST = 65_536
 NONE = -1
 """A cross that names nothing."""
 Spots = NDArray[np.intp]
+About = tuple[str, str]
+"""(level, name): an offer, a collection or a campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class OfferColumns:
     """Offer facts that name another fact."""
     named: Mapping[str, int]
     """Name of a fact -> its column in the whole row."""
+    exposures: Callable[[OfferId], int]
+    """How many labelled exposures of an offer the model was trained on."""
 
 
 @dataclass(slots=True)
@@ -41,7 +45,13 @@ class _Generation:
 
     rows: Rows
     named: Spots
+    codes: Spots
+    """(size, 3): numbers that stand for the offer's id, its collection and its campaign."""
+    declared: Rows
+    """(size, 3): starting mean, starting evidence, exposures trained on."""
     spots: dict[OfferId, tuple[OfferFacts, int]] = field(default_factory=dict)
+    numbers: dict[About, int] = field(default_factory=dict)
+    """The code of everything that stands in `codes`."""
     filled: int = 0
 
 
@@ -53,17 +63,22 @@ class OfferTable:
         self._writing = Lock()
         self._generation = self._made(64)
 
-    def rows(self, offers: Sequence[OfferFacts], now: Millis) -> tuple[Rows, Spots]:
-        """(n, offer columns), and (n, crosses): the column of the whole row that each cross names, or NONE."""
+    def find(self, offers: Sequence[OfferFacts]) -> "Found":
+        """What the table holds of these offers; those met for the first time are computed."""
         generation = self._generation
-        spots = [_spot(generation, facts) for facts in offers]
+        get = generation.spots.get
+        spots = [held[1] if (held := get(facts.offer_id)) and held[0] is facts else NONE for facts in offers]
         if NONE in spots:
             with self._writing:
                 generation, spots = self._learn(offers)
+        return Found(self, generation, np.array(spots, dtype=np.intp))
+
+    def block(self, generation: _Generation, spots: Spots, now: Millis) -> Rows:
+        """(n, offer columns) at an instant."""
         block = generation.rows[spots]
         for column in self._columns.since:
             block[:, column] += now / HOUR_MS
-        return block, generation.named[spots]
+        return block
 
     def _learn(self, offers: Sequence[OfferFacts]) -> tuple[_Generation, list[int]]:
         """Called with the lock held."""
@@ -79,6 +94,10 @@ class OfferTable:
             known = _facts(facts)
             generation.rows[spot] = read(known, self._columns.readers, self._columns.width, 0)
             generation.named[spot] = [self._named(known, cross) for cross in self._columns.crosses]
+            numbers = generation.numbers
+            generation.codes[spot] = [numbers.setdefault(about, len(numbers)) for about in abouts(facts)]
+            exposures = self._columns.exposures(facts.offer_id)
+            generation.declared[spot] = (facts.starting_mean, facts.starting_evidence, exposures)
             generation.filled += 1
             generation.spots[facts.offer_id] = (facts, spot)
         return spot
@@ -96,13 +115,59 @@ class OfferTable:
         larger = self._made(size)
         larger.rows[: held.filled] = held.rows[: held.filled]
         larger.named[: held.filled] = held.named[: held.filled]
+        larger.codes[: held.filled] = held.codes[: held.filled]
+        larger.declared[: held.filled] = held.declared[: held.filled]
         larger.spots.update(held.spots)
+        larger.numbers.update(held.numbers)
         larger.filled = held.filled
         return larger
 
     def _made(self, size: int) -> _Generation:
         crosses = len(self._columns.crosses)
-        return _Generation(np.empty((size, self._columns.width)), np.empty((size, crosses), dtype=np.intp))
+        return _Generation(
+            rows=np.empty((size, self._columns.width)),
+            named=np.empty((size, crosses), dtype=np.intp),
+            codes=np.empty((size, 3), dtype=np.intp),
+            declared=np.empty((size, 3)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a decision's offers stand in the table."""
+
+    table: OfferTable
+    generation: _Generation
+    spots: Spots
+
+    def rows(self, now: Millis) -> Rows:
+        """(n, offer columns)"""
+        return self.table.block(self.generation, self.spots, now)
+
+    @property
+    def named(self) -> Spots:
+        """(n, crosses): the column of the whole row that each cross names, or NONE."""
+        return self.generation.named[self.spots]
+
+    @property
+    def codes(self) -> Spots:
+        """(n, 3): numbers that stand for each offer's id, its collection and its campaign."""
+        return self.generation.codes[self.spots]
+
+    @property
+    def numbers(self) -> Mapping[About, int]:
+        """What the codes stand for."""
+        return self.generation.numbers
+
+    @property
+    def declared(self) -> Rows:
+        """(n, 3): starting mean, starting evidence, exposures trained on."""
+        return self.generation.declared[self.spots]
+
+
+def abouts(facts: OfferFacts) -> tuple[About, About, About]:
+    """What responses to an offer are tallied under, in the order of the columns of `codes`."""
+    return ("offer", facts.offer_id), ("collection", facts.collection), ("campaign", facts.campaign_id)
 
 
 def _spot(generation: _Generation, facts: OfferFacts) -> int:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.calibration import Calibration
-from scoring.cold_start import Evidence, Starts, blend, starts
+from scoring.cold_start import Evidence, Starts, blend
 from scoring.compiled import Margins, load_compiled
 from scoring.features import FeatureList, Propensity, Rows, Scorable, Scores, check_protected, feature_list
 from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, SAMPLE, check, invalid
-from scoring.rows import Plan, plan, rows
+from scoring.rows import Plan, plan, rows_of
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
-from streams.ids import ModelId, OfferId
+from streams.ids import ModelId
 from streams.record import DecisionInputs
 
 PRIOR = ModelId("prior")
@@ -42,11 +42,13 @@ class Model:
     form: str
     """`compiled` or `booster`."""
 
-    def probability(self, rows: Rows, offers: Sequence[OfferId], declared: Starts) -> Numbers:
-        """(n,) calibrated, and pulled towards the declared means where an offer has little evidence."""
+    def probability(self, rows: Rows, declared: Rows) -> Numbers:
+        """(n,) calibrated, and pulled towards the declared means where an offer has little evidence.
+
+        `declared` (n, 3): starting mean, starting evidence, exposures trained on.
+        """
         modelled = self.calibration.apply(self.margins(rows))
-        exposures = np.array([self.evidence.of(offer_id) for offer_id in offers], dtype=np.float64)
-        return blend(modelled, declared, exposures, self.evidence.trust)
+        return blend(modelled, Starts(declared[:, 0], declared[:, 1]), declared[:, 2], self.evidence.trust)
 
 
 def prior(attributes: AttributeSet) -> Propensity:
@@ -55,7 +57,8 @@ def prior(attributes: AttributeSet) -> Propensity:
     ready = plan(features)
 
     def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
-        return Scores(np.array([facts.starting_mean for facts, _ in items]), rows(inputs, items, ready))
+        found = ready.offers.find([facts for facts, _ in items])
+        return Scores(found.declared[:, 0], rows_of(inputs, items, ready, found))
 
     return Propensity(PRIOR, features.names, features.reads, score)
 
@@ -70,11 +73,11 @@ def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
         check_protected(model.plan.features, attributes)
 
     def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
-        made = rows(inputs, items, model.plan)
+        found = model.plan.offers.find([facts for facts, _ in items])
+        made = rows_of(inputs, items, model.plan, found)
         if not items:
             return Scores(np.empty(0), made)
-        offers = [facts for facts, _ in items]
-        return Scores(model.probability(made, [facts.offer_id for facts in offers], starts(offers)), made)
+        return Scores(model.probability(made, found.declared), made)
 
     features = model.plan.features
     return Propensity(model.id, features.names, features.reads, score, model.form)
@@ -88,7 +91,8 @@ def open_model(folder: Path) -> Model:
     manifest = check(folder)
     features = _part(folder, FEATURES, FeatureList)
     try:
-        ready = plan(features)
+        evidence = _part(folder, EVIDENCE, Evidence)
+        ready = plan(features, evidence.of)
         booster = lightgbm.Booster(model_str=_whole((folder / MODEL).read_text()))
         sample = np.load(folder / SAMPLE)
     except (InvalidInput, lightgbm.basic.LightGBMError, OSError, ValueError) as error:
@@ -102,7 +106,7 @@ def open_model(folder: Path) -> Model:
         plan=ready,
         margins=compiled if compiled is not None and agrees else _booster(booster),
         calibration=_part(folder, CALIBRATION, Calibration),
-        evidence=_part(folder, EVIDENCE, Evidence),
+        evidence=evidence,
         form="compiled" if agrees else "booster",
     )
 

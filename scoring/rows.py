@@ -5,7 +5,7 @@ subject, and broadcast.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scoring.encoding import Reader, read, readers
 from scoring.features import FeatureList, Part, Rows, Scorable, Transform
 from scoring.history import COLUMNS, history, tally
-from scoring.offer_table import OfferColumns, OfferTable, Spots
+from scoring.offer_table import Found, OfferColumns, OfferTable, Spots
 from streams.errors import InvalidInput
+from streams.ids import OfferId
 from streams.record import DecisionInputs, FactDict
 from streams.whereabouts import LOCATED
 
@@ -38,7 +39,12 @@ class Plan:
     offers: OfferTable
 
 
-def plan(features: FeatureList) -> Plan:
+def unseen(offer_id: OfferId) -> int:
+    """Exposures trained on, where nothing was trained."""
+    return 0
+
+
+def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) -> Plan:
     """Make a feature list ready. Raises InvalidInput FEATURES_INVALID on one that this version cannot read."""
     parts = list(Part)
     order = [parts.index(column.part) for column in features.columns]
@@ -53,23 +59,28 @@ def plan(features: FeatureList) -> Plan:
         common=readers(features.of_part(Part.COMMON)),
         subject=readers(features.of_part(Part.SUBJECT)),
         picks=np.array([COLUMNS.index(c.name) for c in features.of_part(Part.HISTORY)], dtype=np.intp),
-        offers=OfferTable(_offer_columns(features)),
+        offers=OfferTable(_offer_columns(features, exposures)),
     )
 
 
 def rows(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
     """(n items, n features) in the order of the items and of the feature list, NaN for missing."""
+    return rows_of(inputs, items, plan, plan.offers.find([facts for facts, _ in items]))
+
+
+def rows_of(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan, found: Found) -> Rows:
+    """rows() of offers that were found in the plan's table already."""
     spans = plan.spans
     made: Rows = np.empty((len(items), len(plan.features.columns)))
     if not items:
         return made
-    offers, named = plan.offers.rows([facts for facts, _ in items], inputs.now)
     common = spans[Part.COMMON]
     made[:, common] = read(_common_facts(inputs), plan.common, common.stop - common.start, inputs.now)
-    made[:, spans[Part.OFFER]] = offers
+    made[:, spans[Part.OFFER]] = found.rows(inputs.now)
     made[:, spans[Part.SUBJECT]] = _subjects(inputs, items, plan)
-    made[:, spans[Part.HISTORY]] = history(tally(inputs.profile, inputs.now), items)[:, plan.picks]
-    made[:, spans[Part.OWN]] = _own(made, named)
+    tallies = tally(inputs.profile, inputs.now)
+    made[:, spans[Part.HISTORY]] = history(tallies, found.numbers, found.codes)[:, plan.picks]
+    made[:, spans[Part.OWN]] = _own(made, found.named)
     return made
 
 
@@ -84,6 +95,9 @@ def _common_facts(inputs: DecisionInputs) -> FactDict:
 
 def _subjects(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
     span = plan.spans[Part.SUBJECT]
+    first = items[0][1]
+    if all([subject is first for _, subject in items]):
+        return np.array([read(first.facts, plan.subject, span.stop - span.start, inputs.now)])
     spots: dict[int, int] = {}
     blocks: list[list[float]] = []
     for _, subject in items:
@@ -99,7 +113,7 @@ def _own(made: Rows, named: Spots) -> Rows:
     return values
 
 
-def _offer_columns(features: FeatureList) -> OfferColumns:
+def _offer_columns(features: FeatureList, exposures: Callable[[OfferId], int]) -> OfferColumns:
     own = features.of_part(Part.OFFER)
     named: dict[str, int] = {}
     for spot, column in enumerate(features.columns):
@@ -112,4 +126,5 @@ def _offer_columns(features: FeatureList) -> OfferColumns:
         since=tuple(spot for spot, column in enumerate(own) if column.transform is Transform.SINCE),
         crosses=tuple(column.source for column in features.of_part(Part.OWN)),
         named=named,
+        exposures=exposures,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from offers.catalog import quoted
 from offers.condition import View
 from offers.offer import Offer
 from offers.proposition import Candidate
@@ -45,7 +46,7 @@ def counters(*events: tuple[CounterKey, Millis]) -> dict[CounterKey, dict[int, i
 def candidate(offer: Offer, inputs: DecisionInputs, subject: Subject = NOTHING, inclusion: float = 1.0) -> Candidate:
     """An offer about something, as it comes from the catalog."""
     view = View(inputs.profile.facts, subject.facts, inputs.whereabouts, Places(), inputs.now)
-    return Candidate(offer, subject, view, inclusion=inclusion)
+    return Candidate(offer, subject, view, quoted(offer, subject, inputs.now), inclusion=inclusion)
 
 
 def opinionated(model: str = "m-opinion") -> Propensity:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import permutations
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,11 +26,12 @@ CARD = PlacementId("app.trip.card")
 B1 = Subject("booking:b1", about={"booking_id": "b1"})
 B2 = Subject("booking:b2", about={"booking_id": "b2"})
 BOTH = (HERO, CARD)
+NO_ROWS = np.empty((1, 0))
 
 
 def scored(name: str, rank_score: float, placements: tuple[PlacementId, ...] = (HERO,), about: Subject = B1) -> Scored:
     each = offer(name, placements=placements)
-    return Scored(candidate(each, inputs(), about), rank_score, None, 1.0, rank_score, ())
+    return Scored(candidate(each, inputs(), about), rank_score, 1.0, rank_score, NO_ROWS, 0)
 
 
 def asked(*names: PlacementId, limit: int = 3, explore: float = 0.0, most: int = 3) -> list[Asked]:
@@ -102,7 +104,7 @@ def test_the_price_is_that_of_the_subject() -> None:
     situation = inputs()
     found = score(Screening((candidate(fare, situation, cheap), candidate(fare, situation, dear))),
                   declared({"fare": 0.5}), situation)  # fmt: skip
-    assert [(each.price_minor, each.value, each.rank_score) for each in found] == [
+    assert [(each.candidate.quote and each.candidate.quote.minor, each.value, each.rank_score) for each in found] == [
         (4_000, 20.0, 10.0), (2_000, 10.0, 5.0),
     ]  # fmt: skip
 
@@ -133,7 +135,7 @@ def test_an_unknown_placement_comes_back_empty_and_says_so() -> None:
 
 def test_without_exploring_a_shown_item_was_certain_but_for_its_inclusion() -> None:
     drawn = scored("drawn", 5)
-    lucky = Scored(replace(drawn.candidate, inclusion=0.25), 5, None, 1.0, 5, ())
+    lucky = Scored(msgspec.structs.replace(drawn.candidate, inclusion=0.25), 5, 1.0, 5, NO_ROWS, 0)
     found = fill(asked(HERO), [scored("a", 9), lucky], inputs())
     assert [slot.propensity for slot in found[0].slots] == [1.0, 0.25]
 
@@ -143,7 +145,7 @@ DAILY = Window("rolling", 24 * HOUR_MS)
 
 def capped(name: str, rank_score: float, *limits: Limit, about: Subject = B1, collection: str = "fares") -> Scored:
     each = offer(name, placements=BOTH, limits=limits, collection=collection)
-    return Scored(candidate(each, inputs(), about), rank_score, None, 1.0, rank_score, ())
+    return Scored(candidate(each, inputs(), about), rank_score, 1.0, rank_score, NO_ROWS, 0)
 
 
 def test_an_answer_shows_no_more_than_a_cap_on_all_offers_leaves_room_for() -> None:
@@ -172,7 +174,7 @@ def test_within_an_answer_a_cap_counts_what_it_counts_on_the_log() -> None:
     campaign = Limit("exposed", "customer", "campaign", 1, DAILY)
     facts = [OfferFacts(OfferId(name), CampaignId("summer"), "") for name in "ab"]
     one = [replace(offer("x", limits=(campaign,)), facts=each) for each in facts]
-    sisters = [Scored(candidate(each, inputs(), B1), 1.0, None, 1.0, 1.0, ()) for each in one]
+    sisters = [Scored(candidate(each, inputs(), B1), 1.0, 1.0, 1.0, NO_ROWS, 0) for each in one]
     assert shown(fill(asked(HERO), sisters, inputs())) == [["a"]]
 
 

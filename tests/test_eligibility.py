@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import msgspec
+
 from offers.compiled import LAYERS, check
 from offers.condition import Leaf, Op
 from offers.eligibility import instant_of, obstacles, presentable, rule_out
@@ -76,17 +78,19 @@ def test_conditions_come_first_in_the_order_of_their_layers() -> None:
     each = offer("fare", price=FARE)
     gold = Leaf("customer.tier", Op.IN, ("gold",), where="fare.yaml:3:5")
     rainy = Leaf("context.weather", Op.IN, ("rainy",), where="fare.yaml:5:5")
-    made = replace(candidate(each, inputs()), residual=(check(gold, LAYERS[0]), check(rainy, LAYERS[1])))
+    made = msgspec.structs.replace(
+        candidate(each, inputs()), residual=(check(gold, LAYERS[0]), check(rainy, LAYERS[1]))
+    )
     found = rule_out(made, inputs())
     assert found is not None
     assert (found.code, found.where) == (Code.CONTEXT_MISSING, "fare.yaml:3:5")
     knowing = inputs({"customer.tier": ("gold", NOW)}, context={"context.weather": ("sunny", NOW)})
     view = replace(made.view, facts={**knowing.profile.facts, **knowing.request.context})
-    second = rule_out(replace(made, view=view), knowing)
+    second = rule_out(msgspec.structs.replace(made, view=view), knowing)
     assert second is not None
     assert (second.code, second.where) == (Code.APPLICABILITY_FAILED, "fare.yaml:5:5")
     rainy_view = replace(made.view, facts={"customer.tier": ("gold", NOW), "context.weather": ("rainy", NOW)})
-    third = rule_out(replace(made, view=rainy_view), knowing)
+    third = rule_out(msgspec.structs.replace(made, view=rainy_view), knowing)
     assert third is not None
     assert third.code is Code.PRICE_UNKNOWN
 

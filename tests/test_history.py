@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from scoring.features import Scorable, feature_list
 from scoring.history import COLUMNS, history, tally
+from scoring.offer_table import abouts
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.profile import CounterKey, MaskedProfile, bucket_of
 from streams.record import NOTHING
@@ -25,7 +26,10 @@ def key(response: str, name: str = "spa", collection: str = "collection", device
 def told(item: Scorable, counters: dict[CounterKey, dict[int, int]], **lifetime: int) -> dict[str, float]:
     ever = {key(response): number for response, number in lifetime.items()}
     tallies = tally(MaskedProfile(counters=counters, lifetime=ever), NOW)
-    return dict(zip(COLUMNS, history(tallies, [item])[0].tolist(), strict=True))
+    own = abouts(item[0])
+    codes = {about: code for code, about in enumerate((("offer", "another"), *own))}
+    items = np.array([[codes[about] for about in own]])
+    return dict(zip(COLUMNS, history(tallies, codes, items)[0].tolist(), strict=True))
 
 
 def at(ago_ms: int) -> int:

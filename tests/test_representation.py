@@ -4,6 +4,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from offers.catalog import quoted
 from offers.condition import ALWAYS, All, Condition, Leaf, Op, View
 from offers.offer import (
     Image,
@@ -76,7 +77,7 @@ def booking(fare: int = 7_000, **more: Value) -> Subject:
 
 
 def candidate(offer: Offer, subject: Subject, now: Millis = NOW) -> Candidate:
-    return Candidate(offer, subject, View({}, subject.facts, NOWHERE, PLACES, now))
+    return Candidate(offer, subject, View({}, subject.facts, NOWHERE, PLACES, now), quoted(offer, subject, now))
 
 
 def context(locale: str = "de-DE", placement: Placement | None = None) -> RenderContext:
