@@ -14,9 +14,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Service:
     folder: Path
     campaigns: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """OFFING_* besides, or other than, those of a demo."""
 
     @property
     def url(self) -> str:
@@ -69,6 +71,7 @@ class Service:
             "OFFING_LAKE_FLUSH_S": "2.0",
             "OFFING_MODEL_THREADS": str(min(2, os.cpu_count() or 1)),
             "OFFING_LOG_LEVEL": "warning",
+            **self.settings,
         }
 
     def empty(self) -> None:
@@ -112,8 +115,8 @@ class Service:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30.0, limits=limits)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
-        """Serve while the block runs. Raises Failed if it does not become ready."""
+    def running(self) -> Iterator[int]:
+        """Serve while the block runs; the process id. Raises Failed if it does not become ready."""
         with self.log.open("wb") as output:
             child = subprocess.Popen(
                 [sys.executable, "-m", "offers.cli", "serve"],
@@ -125,7 +128,7 @@ class Service:
             )
         try:
             self._wait_ready(child)
-            yield
+            yield child.pid
         finally:
             _stop(child)
 
