@@ -24,6 +24,7 @@ MARKET = Topic("offing.market", 1)
 DECISIONS = Topic("offing.decisions", 8)
 TRIGGERS = Topic("offing.triggers", 8)
 DEADLETTERS = Topic("offing.deadletters", 1)
+TOPICS = (CUSTOMERS, LOCATIONS, MARKET, DECISIONS, TRIGGERS, DEADLETTERS)
 
 
 def topic_of(event_type: str) -> Topic:
@@ -103,16 +104,23 @@ class EventLog(Protocol):
         """The log's incarnation."""
 
     def append(self, topic: Topic, entries: Sequence[Entry]) -> "Future[Sequence[Position]]":
-        """All or nothing, in order per key. The future resolves once every entry is durable; it raises Retry
+        """In order per key. The future resolves once every entry is durable, and holds their positions in this order.
 
-        (LOG_UNAVAILABLE, for example a full disk) and then none of them is in the log.
+        It raises Retry (LOG_UNAVAILABLE) if that is not known. SQLite then has none of them. Kafka may have some, or
+        all with their acknowledgement lost; so a caller appends the same entries again, and whoever reads the log
+        counts an event's id once. Raises InvalidInput at once: TIME_INVALID, and on Kafka ENTRY_TOO_LARGE.
         """
 
     def subscribe(self, group: str, topics: Sequence[Topic]) -> Subscription:
         """Join a consumer group; partitions are shared out among its live members."""
 
-    def read(self, topic: Topic, partition: int, offset: int, max_records: int) -> Sequence[LogRecord]:
-        """Records from `offset` on, outside any group (market tail, rebuilds). Empty at the end. Raises Retry."""
+    def read(
+        self, topic: Topic, partition: int, offset: int, max_records: int, wait_s: float = 0.0
+    ) -> Sequence[LogRecord]:
+        """Records from `offset` on, outside any group (market tail, rebuilds); perhaps fewer than there are.
+
+        Empty only at the end, after waiting up to `wait_s` for one. Raises Retry.
+        """
 
     def end(self, topic: Topic) -> Mapping[int, int]:
         """Partition -> the offset the next record will get."""

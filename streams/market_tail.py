@@ -14,7 +14,10 @@ from streams.log import MARKET, EventLog
 from streams.market import EMPTY, Market, fold
 from streams.market_store import MarketStore, check_end
 
-IDLE_S = 0.005
+IDLE_S = 0.25
+"""How long a read waits for something to come, and `stop` for the read."""
+LEVEL_S = 0.25
+"""So often it is asked whether nothing more is there: of a read that waits, under load, one never learns that."""
 WAIT_S = 0.5
 """Between tries while the log does not answer; the last market stays in use meanwhile."""
 BATCH = 1_000
@@ -28,10 +31,9 @@ class MarketTail:
     A reader takes `market` once and uses that value throughout: it never changes, only gets a successor.
     """
 
-    def __init__(self, log: EventLog, store: MarketStore, *, idle_s: float = IDLE_S) -> None:
+    def __init__(self, log: EventLog, store: MarketStore) -> None:
         self._log = log
         self._store = store
-        self._idle_s = idle_s
         self._stopping = Flag()
         self._current = monotonic()
         self.market: Market = EMPTY
@@ -65,9 +67,9 @@ class MarketTail:
             epoch, end, market = self._begin()
             offset = market.version + 1
             while not self._stopping.is_set():
-                offset = self._follow(offset, epoch)
                 if offset >= end:
                     self.ready.set()
+                offset = self._follow(offset, epoch)
         except _Stopped:
             return
         except Stop:
@@ -94,14 +96,14 @@ class MarketTail:
     def _follow(self, offset: int, epoch: str) -> int:
         """Fold what there is from `offset` on; the next offset. Records nobody can read are the consumer's business."""
         looked = monotonic()
+        wait_s = IDLE_S if looked - self._current < LEVEL_S else 0.0
         try:
-            records = self._log.read(MARKET, 0, offset, BATCH)
+            records = self._log.read(MARKET, 0, offset, BATCH, wait_s)
         except Retry as error:
             self._wait(error)
             return offset
         if not records:
             self._current = looked
-            self._stopping.wait(self._idle_s)
             return offset
         read = ((record, parsed(record, MARKET)) for record in records)
         events = [

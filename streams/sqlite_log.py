@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Lock
-from time import time
+from time import monotonic, time
 from weakref import WeakSet
 
 from streams.errors import OffingError
@@ -20,6 +20,8 @@ from streams.sqlite_subscription import SqliteSubscription
 from streams.sqlite_writer import LogWriter
 
 LEASE_S = 10.0
+LOOK_S = 0.005
+"""How often a waiting read looks for commits of other processes; those of its own process wake it at once."""
 DEFAULT_LIMITS = FileLimits()
 
 
@@ -73,7 +75,21 @@ class SqliteLog:
             self._waiting.add(woken)
         return subscription
 
-    def read(self, topic: Topic, partition: int, offset: int, max_records: int) -> Sequence[LogRecord]:
+    def read(
+        self, topic: Topic, partition: int, offset: int, max_records: int, wait_s: float = 0.0
+    ) -> Sequence[LogRecord]:
+        woken, deadline = Event(), monotonic() + wait_s
+        with self._listing:
+            self._waiting.add(woken)
+        while True:
+            woken.clear()
+            found = self._found(topic, partition, offset, max_records)
+            remaining_s = deadline - monotonic()
+            if found or remaining_s <= 0:
+                return found
+            woken.wait(min(remaining_s, LOOK_S))
+
+    def _found(self, topic: Topic, partition: int, offset: int, max_records: int) -> Sequence[LogRecord]:
         with self._reading:
             extent = self._reader.extents(topic.name).get(partition)
             if extent is None or offset >= extent.next:

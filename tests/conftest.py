@@ -1,11 +1,14 @@
-"""The axes that vary: a real Valkey for the whole session, and a namespace of its own for every test."""
+"""The axes that vary: a real Valkey and Kafka for the whole session, and a namespace of its own for every test."""
 
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
+from loadtests.kafka_server import KafkaServer, kafka_server
+from loadtests.postgres_server import postgres
 from streams.embedded_valkey import EmbeddedValkey
+from streams.errors import Stop
 from streams.valkey import Client, Keys, connect
 
 
@@ -15,6 +18,24 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
     yield server.start()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A broker shared by all tests: keep to your namespace, and never stop it."""
+    try:
+        server = kafka_server(tmp_path_factory.mktemp("kafka"))
+    except Stop as error:
+        pytest.skip(error.message)
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL shared by all tests: keep to your namespace."""
+    with postgres() as server:
+        yield server.url
 
 
 @pytest.fixture

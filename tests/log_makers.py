@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from textwrap import dedent
+from time import monotonic
 from typing import Protocol
 
 from streams.ids import Millis
@@ -37,10 +39,11 @@ class Clock:
 class LogMaker(Protocol):
     """The axes in which the logs of this suite vary."""
 
-    def __call__(
-        self, name: str = "log", *, clock: Callable[[], Millis] | None = None, lease_s: float = 10.0
-    ) -> EventLog:
-        """Open the log of this name, a new one at first; closed after the test."""
+    def __call__(self, name: str = "log", *, lease_s: float = 10.0, largest: int | None = None) -> EventLog:
+        """Open the log of this name, a new one at first; closed after the test.
+
+        `lease_s`: a member that does not poll is replaced after this. `largest`: the log refuses values much larger.
+        """
 
     def program(self, name: str = "log") -> str:
         """Python lines that leave the log of this name open in a variable `log`, for another process."""
@@ -66,17 +69,21 @@ def drain(subscription: Subscription, count: int) -> list[LogRecord]:
 
 
 def settle(*members: Subscription, topics: Sequence[Topic] = (EVENTS,)) -> None:
-    """Poll the members in turn until together they own every partition, each a fair share."""
+    """Poll the members at the same time until together they own every partition, each a fair share."""
     pairs = {(topic.name, number) for topic in topics for number in range(topic.partitions)}
     deadline = monotonic() + PATIENCE_S
     while True:
-        for member in members:
-            assert list(member.poll(1, 0.01)) == []
+        with ThreadPoolExecutor(len(members)) as threads:
+            assert [list(found) for found in threads.map(_polled, members)] == [[]] * len(members)
         owned = [member.assigned() for member in members]
         spread = max(map(len, owned)) - min(map(len, owned))
         if frozenset().union(*owned) == pairs and sum(map(len, owned)) == len(pairs) and spread <= 1:
             return
         assert monotonic() < deadline, f"after {PATIENCE_S} s the members own {owned}"
+
+
+def _polled(member: Subscription) -> Sequence[LogRecord]:
+    return member.poll(1, 0.05)
 
 
 def after(records: Iterable[LogRecord]) -> dict[tuple[str, int], int]:
@@ -96,12 +103,13 @@ def by_key(records: Iterable[LogRecord]) -> dict[str, list[bytes]]:
 
 def everything(log: EventLog, topic: Topic = EVENTS) -> list[LogRecord]:
     """Every record, partition by partition, read outside any group."""
-    return [
-        record
-        for number, end in log.end(topic).items()
-        for offset in range(0, end, 500)
-        for record in log.read(topic, number, offset, 500)
-    ]
+    found: list[LogRecord] = []
+    for number in log.end(topic):
+        offset = 0
+        while records := log.read(topic, number, offset, 500):
+            found += records
+            offset = records[-1].position.offset + 1
+    return found
 
 
 def assert_gapless(records: Iterable[LogRecord]) -> None:
@@ -112,16 +120,45 @@ def assert_gapless(records: Iterable[LogRecord]) -> None:
 
 
 def settle_by_assignment(member: Subscription) -> None:
-    """Wait until the only member owns something, without reading."""
+    """Wait until the only member owns something; the poll that brings it there reads nothing."""
     deadline = monotonic() + PATIENCE_S
     while not member.assigned() and monotonic() < deadline:
-        member.poll(0, 0.05)
-        sleep(0.01)
+        assert list(member.poll(1, 0.05)) == []
     assert member.assigned()
 
 
 def run(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=PATIENCE_S)
+
+
+def appended_until_killed(make_log: LogMaker) -> tuple[int, Counter[int]]:
+    """(the last turn that a process had acknowledged before it was killed, turn -> how many of its 3 entries are there)
+
+    Each turn is one append to several partitions.
+    """
+    body = """
+        from streams.log import Entry, Topic
+        futures = []
+        for turn in range(100_000):
+            batch = [Entry(f"c-{turn}-{part}", b"%d" % turn) for part in range(3)]
+            futures.append(log.append(Topic("test.events", 4), batch))
+            if turn % 10 == 9:
+                for future in futures:
+                    future.result()
+                futures = []
+                print(turn, flush=True)
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-c", make_log.program() + dedent(body)], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    with child.stdout as told:
+        acknowledged = [int(told.readline()) for _ in range(20)]
+        child.kill()
+        acknowledged += [int(line) for line in told if line.endswith("\n")]
+    child.wait(PATIENCE_S)
+    assert acknowledged[-1] >= 199
+    return acknowledged[-1], Counter(int(value) for value in values(everything(make_log())))
 
 
 def purge(path: Path, now: Millis) -> None:

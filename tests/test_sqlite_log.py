@@ -1,7 +1,7 @@
 """The embedded log: the behaviour of any log, and what only one file on one disk can do."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from time import time
@@ -15,7 +15,17 @@ from streams.log import Entry, Topic
 from streams.sqlite_file import FileLimits
 from streams.sqlite_log import SqliteLog
 from tests.log_behaviour import LogBehaviour
-from tests.log_makers import PATIENCE_S, Clock, LogMaker, assert_gapless, everything, fill, purge, run
+from tests.log_makers import (
+    PATIENCE_S,
+    Clock,
+    LogMaker,
+    appended_until_killed,
+    assert_gapless,
+    everything,
+    fill,
+    purge,
+    run,
+)
 
 BRIEF = Topic("test.brief", 1, 15 * MINUTE_MS)
 
@@ -29,10 +39,9 @@ class SqliteMaker:
         self._folder = folder
         self.opened: list[SqliteLog] = []
 
-    def __call__(
-        self, name: str = "log", *, clock: Callable[[], Millis] | None = None, lease_s: float = 10.0
-    ) -> SqliteLog:
-        self.opened.append(SqliteLog(self._folder / name, clock=clock or wall_clock, lease_s=lease_s))
+    def __call__(self, name: str = "log", *, lease_s: float = 10.0, largest: int | None = None) -> SqliteLog:
+        limits = FileLimits() if largest is None else FileLimits(max_pages=largest // 1000)
+        self.opened.append(SqliteLog(self._folder / name, clock=wall_clock, lease_s=lease_s, limits=limits))
         return self.opened[-1]
 
     def program(self, name: str = "log") -> str:
@@ -52,6 +61,12 @@ def make_log(tmp_path: Path) -> Iterator[LogMaker]:
 
 class TestSqliteLog(LogBehaviour):
     """Every behaviour, on SQLite."""
+
+
+def test_a_killed_process_halves_no_append(make_log: LogMaker) -> None:
+    acknowledged, found = appended_until_killed(make_log)
+    assert len(found) > acknowledged
+    assert found == dict.fromkeys(range(len(found)), 3)
 
 
 def test_a_full_disk_refuses_whole_appends_and_freed_space_takes_them_again(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Makers for tests on a real broker: logs in a namespace nobody else has."""
+
+from dataclasses import dataclass, field, replace
+
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from loadtests.kafka_server import KafkaServer
+from streams.kafka_address import KafkaAddress, parse_servers
+from streams.kafka_log import KafkaLog
+from streams.kafka_subscription import Membership
+from streams.kafka_topics import admin_client, create, physical
+from streams.log import Topic
+from tests.log_makers import EVENTS, MARKET, SHORT_LEASE_S
+
+SUITE = (EVENTS, MARKET)
+
+
+def address_of(server: KafkaServer) -> KafkaAddress:
+    """Of a cluster of one."""
+    return replace(parse_servers(server.url), replication=1)
+
+
+@dataclass
+class KafkaMaker:
+    """See tests.log_makers.LogMaker."""
+
+    server: KafkaServer
+    namespace: str
+    topics: tuple[Topic, ...] = SUITE
+    opened: list[KafkaLog] = field(default_factory=list)
+
+    def __call__(self, name: str = "log", *, lease_s: float = 10.0, largest: int | None = None) -> KafkaLog:
+        address = address_of(self.server)
+        create(address, self.of(name), self.topics)
+        if largest is not None:
+            self._limit(name, largest)
+        membership = Membership(lease_s, lease_s)
+        log = KafkaLog(address, self.of(name), topics=self.topics, kept=self.topics, membership=membership)
+        self.opened.append(log)
+        return log
+
+    def of(self, name: str) -> str:
+        """The namespace of the log of this name."""
+        return f"{self.namespace}-{name}"
+
+    def program(self, name: str = "log") -> str:
+        """See LogMaker; the log is made here."""
+        create(address_of(self.server), self.of(name), self.topics)
+        topics = ", ".join(f"Topic({topic.name!r}, {topic.partitions})" for topic in self.topics)
+        return (
+            "from streams.kafka_address import parse_servers\nfrom streams.kafka_log import KafkaLog\n"
+            "from streams.kafka_subscription import Membership\nfrom streams.log import Topic\n"
+            f"topics = ({topics},)\n"
+            f"log = KafkaLog(parse_servers({self.server.url!r}), {self.of(name)!r}, topics=topics, kept=topics,\n"
+            f"    membership=Membership({SHORT_LEASE_S}, {SHORT_LEASE_S}))\n"
+        )
+
+    def _limit(self, name: str, largest: int) -> None:
+        with admin_client(address_of(self.server)) as admin:
+            admin.alter_configs(
+                [
+                    ConfigResource(
+                        ConfigResourceType.TOPIC, physical(topic, self.of(name)), {"max.message.bytes": str(largest)}
+                    )
+                    for topic in self.topics
+                ]
+            )
