@@ -5,7 +5,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from offers.catalog import FRIENDS_BOOKED, Catalog
+from offers.catalog import Catalog
+from offers.layout_facts import FRIENDS_BOOKED
 from offers.proposition import Decision
 from scoring.features import Propensity
 from streams.attributes import SUBJECT_SCOPES

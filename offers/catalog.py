@@ -1,10 +1,9 @@
 """Campaigns compiled into one immutable Catalog: the layout, its index, and lazy candidates. Swapped whole."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -13,9 +12,20 @@ from offers import bits, schedule
 from offers.bits import Words
 from offers.cap_index import NONE_TOUCHED, CapIndex
 from offers.capping import limit_reached
-from offers.condition import View, leaves
-from offers.index import ConditionIndex, layers
+from offers.condition import View
+from offers.index import ConditionIndex
+from offers.layout_facts import (
+    countdowns,
+    freshness,
+    grouped,
+    reads,
+    relative_ends,
+    spans,
+    weekly,
+    written,
+)
 from offers.locale import choose
+from offers.market_names import market_names
 from offers.money import Quote, price_of
 from offers.offer import (
     CampaignFolder,
@@ -23,23 +33,19 @@ from offers.offer import (
     Limit,
     Offer,
     Placement,
-    RelativeTime,
-    Representation,
-    Schedule,
     Season,
 )
 from offers.proposition import Candidate, Check
-from offers.wording import always_complete
+from offers.template import Hole
+from offers.wording import always_complete, holes_of, value_of
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
 from streams.places import Places
 from streams.record import NOTHING, DecisionInputs, FactDict, Subject
 
-Shared = TypeVar("Shared", bound=Hashable)
-COUNTDOWN = "sailing.departs_in"
 LOCALES_MEMO = 512
 LIVE_MEMO = 64
-FRIENDS_BOOKED = "sailing.friends_booked"
+HOLES_MEMO = 262_144
 FOREVER: Millis = 1 << 53
 """After every instant."""
 NO_SUBJECTS: tuple[Subject, ...] = ()
@@ -61,13 +67,16 @@ class Standing(msgspec.Struct, frozen=True):
     """A price that the campaign names itself."""
     presentable: bool
     """See Candidate."""
+    settled: bool
+    """About nothing, presentable, and without a residual condition: only caps can speak against it."""
 
 
 def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
     by_market = offer.price is not None and offer.price.source is not None
     quote = None if offer.price is None or by_market else price_of(offer.price, {}, 0)
     lasting = offer.schedule.ends_relative is None and not by_market
-    return Standing(offer, residual, quote, lasting and always_complete(offer.representation, quote))
+    presentable = lasting and always_complete(offer.representation, quote)
+    return Standing(offer, residual, quote, presentable, presentable and not residual and offer.about is None)
 
 
 class Catalog:
@@ -78,6 +87,7 @@ class Catalog:
         self.revision = revision
         self.attributes = attributes
         self.places = places
+        self.market_names = market_names(attributes)
         self.placements: Mapping[PlacementId, Placement] = MappingProxyType(dict(folder.placements))
         self.seasons: tuple[Season, ...] = folder.seasons
         self.layout: tuple[Offer, ...] = tuple(sorted(offers, key=lambda offer: (-prior_value(offer), offer.id)))
@@ -92,21 +102,24 @@ class Catalog:
         self.caps = CapIndex(self.layout)
         self._group()
         self._span: tuple[Millis, Millis] = (0, 0)
-        self.reads = _reads(self.layout)
+        self.reads = reads(self.layout)
         """Qualified attributes that any condition reads; `location` if places are asked; friends if words tell them."""
-        self.freshness = _freshness(self.layout)
+        self.freshness = freshness(self.layout)
         """(fact name, fresh_ms) pairs asked anywhere: when they run out, a cached decision does too."""
         self.counts = any(offer.limits or offer.suppress for offer in self.layout)
         """Whether any offer is capped or suppressed: then the customer's counters decide too."""
-        self.countdowns = _countdowns(self.layout)
+        self.countdowns = countdowns(self.layout)
         """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
-        self.relative_ends = _relative_ends(self.layout)
+        self.relative_ends = relative_ends(self.layout)
         """Instants of a subject at which offers end or may be shown again."""
-        self.spans = _spans(self.layout)
+        self.spans = spans(self.layout)
         """Lengths in ms over which caps and suppressions look back."""
         self._remember()
 
     def _remember(self) -> None:
+        self._survived: tuple[DecisionInputs, Words] | None = None
+        self._holes: dict[tuple[int, str], tuple[Hole, ...]] = {}
+        self._seasons_at = lru_cache(maxsize=LIVE_MEMO)(self._active_seasons)
         self.live = lru_cache(maxsize=LIVE_MEMO)(self._live)
         self._locales = lru_cache(maxsize=LOCALES_MEMO)(self._locale_words)
         self._consents = lru_cache(maxsize=LOCALES_MEMO)(self._consent_words)
@@ -114,14 +127,14 @@ class Catalog:
     def _group(self) -> None:
         """Offers by what many of them share: schedule, placement, words, consent, selector."""
         plans = [offer.schedule for offer in self.layout]
-        self._weekly = _grouped((_weekly(plan) for plan in plans), self.size)
+        self._weekly = grouped((weekly(plan) for plan in plans), self.size)
         self._starts = np.array([0 if plan.starts is None else plan.starts for plan in plans], dtype=np.int64)
         self._ends = np.array([FOREVER if plan.ends is None else plan.ends for plan in plans], dtype=np.int64)
         self._instants = np.unique(np.concatenate([self._starts, self._ends]))
-        self._written = _grouped((_written(offer.representation) for offer in self.layout), self.size)
-        self._samples = {_written(offer.representation): offer.representation for offer in self.layout}
-        self._consent = _grouped((offer.consent for offer in self.layout), self.size)
-        self._about = _grouped((offer.about for offer in self.layout), self.size)
+        self._written = grouped((written(offer.representation) for offer in self.layout), self.size)
+        self._samples = {written(offer.representation): offer.representation for offer in self.layout}
+        self._consent = grouped((offer.consent for offer in self.layout), self.size)
+        self._about = grouped((offer.about for offer in self.layout), self.size)
         self._ordinary = bits.of_positions([p for p, offer in enumerate(self.layout) if not offer.fallback], self.size)
         self._placed = {
             placement: bits.of_positions([p for p, o in enumerate(self.layout) if placement in o.placements], self.size)
@@ -152,8 +165,8 @@ class Catalog:
 
     def _locale_words(self, locale: str) -> Words:
         words = bits.empty(self.size)
-        for written, members in self._written.items():
-            if choose(locale, self._samples[written]) is not None:
+        for words_in, members in self._written.items():
+            if choose(locale, self._samples[words_in]) is not None:
                 words = words | members
         return words
 
@@ -164,8 +177,39 @@ class Catalog:
                 words = words | members
         return words
 
+    def active_seasons(
+        self, overrides: Mapping[str, tuple[bool, Millis]], now: Millis
+    ) -> tuple[tuple[str, ...], Millis]:
+        """schedule.active_seasons() of this catalog; nothing of it changes within a quarter of an hour of UTC."""
+        return self._seasons_at(tuple(overrides.items()), now // schedule.QUARTER_MS)
+
+    def _active_seasons(
+        self, overrides: tuple[tuple[str, tuple[bool, Millis]], ...], quarter: int
+    ) -> tuple[tuple[str, ...], Millis]:
+        return schedule.active_seasons(self.seasons, dict(overrides), quarter * schedule.QUARTER_MS)
+
     def survivors(self, inputs: DecisionInputs) -> Words:
-        """The index's answer: a superset of the offers that a plain evaluation would allow."""
+        """The index's answer: a superset of the offers that a plain evaluation would allow.
+
+        Asked for twice of each decision: to find its subjects, and to decide about them.
+        """
+        last = self._survived  # read once: another thread may put its own there
+        if last is not None and _asks_the_same(last[0], inputs):
+            return last[1]
+        words = self._survivors(inputs)
+        self._survived = inputs, words
+        return words
+
+    def holes(self, position: int, locale: str) -> tuple[Hole, ...]:
+        """The placeholders of the words that a customer with this locale gets; none if there are no words for them."""
+        known = self._holes.get((position, locale))
+        if known is None:
+            if len(self._holes) >= HOLES_MEMO:
+                self._holes.clear()
+            known = self._holes[position, locale] = holes_of(self.layout[position].representation, locale)
+        return known
+
+    def _survivors(self, inputs: DecisionInputs) -> Words:
         words, _ = self.live(self.interval(inputs.now), inputs.seasons)
         asked = bits.empty(self.size)
         for wanted in inputs.request.placements:
@@ -192,6 +236,17 @@ class Catalog:
         return Candidates(self, inputs)
 
 
+def _asks_the_same(one: DecisionInputs, other: DecisionInputs) -> bool:
+    """Whether the index gives the same answer, told from the very objects: subjects do not enter it."""
+    return (
+        one.request is other.request
+        and one.profile is other.profile
+        and one.whereabouts is other.whereabouts
+        and one.now == other.now
+        and one.seasons == other.seasons
+    )
+
+
 class Candidates:
     """What shortlist takes from: the survivors of the index, evaluated only as far as they are looked at."""
 
@@ -216,27 +271,38 @@ class Candidates:
         """Positions of the survivors of these ranks."""
         return bits.select(self.words, ranks)
 
+    def settled(self, position: int, inclusion: float) -> Candidate | None:
+        """The one candidate of an offer against which no rule can have anything; None: it has to be asked about."""
+        known = self.catalog.standing[position]
+        if not known.settled or not (self._uncapped or position not in self._touched):
+            return None
+        return Candidate(known.offer, NOTHING, self._plain, known.quote, (), inclusion, True, True)
+
     def of_offer(self, position: int, inclusion: float = 1.0) -> Sequence[Candidate]:
         """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
         known = self.catalog.standing[position]
-        offer, uncapped = known.offer, self._uncapped or position not in self._touched
-        if offer.about is None:
-            view, presentable = self._plain, known.presentable
-            quote = known.quote if presentable or offer.price is None else quoted(offer, NOTHING, self.inputs.now)
-            return (Candidate(offer, NOTHING, view, quote, known.residual, inclusion, presentable, uncapped),)
-        return [
-            Candidate(
-                offer,
-                subject,
-                self.view(subject),
-                known.quote or quoted(offer, subject, self.inputs.now),
-                known.residual,
-                inclusion,
-                known.presentable,
-                uncapped,
-            )
-            for subject in subjects_of(offer, self.inputs)
-        ]
+        uncapped = self._uncapped or position not in self._touched
+        if known.offer.about is None:
+            return (self._candidate(position, NOTHING, inclusion, uncapped),)
+        subjects = subjects_of(known.offer, self.inputs)
+        return [self._candidate(position, subject, inclusion, uncapped) for subject in subjects]
+
+    def _candidate(self, position: int, subject: Subject, inclusion: float, uncapped: bool) -> Candidate:
+        known = self.catalog.standing[position]
+        offer, view = known.offer, self.view(subject)
+        quote = known.quote
+        if quote is None and offer.price is not None:
+            quote = price_of(offer.price, subject.facts, self.inputs.now)
+        presentable = known.presentable or self._presentable(position, view, quote)
+        return Candidate(offer, subject, view, quote, known.residual, inclusion, presentable, uncapped)
+
+    def _presentable(self, position: int, view: View, quote: Quote | None) -> bool:
+        """Whether eligibility.presentable() would find nothing, told without naming what."""
+        offer = self.catalog.layout[position]
+        if offer.schedule.ends_relative is not None or (quote is None and offer.price is not None):
+            return False
+        holes = self.catalog.holes(position, self.inputs.request.locale)
+        return not holes or all([value_of(hole, view, quote) is not None for hole in holes])
 
     def view(self, subject: Subject) -> View:
         """What conditions about this subject may see; shared by all offers about it."""
@@ -273,76 +339,3 @@ def consents(consent: Consent, purposes: Sequence[str], channels: Sequence[str])
 def _with_limits(offer: Offer, limits: tuple[Limit, ...]) -> Offer:
     """The offer under the caps of policies.yaml too; fallbacks ignore caps by definition."""
     return offer if offer.fallback or not limits else replace(offer, limits=(*offer.limits, *limits))
-
-
-def _weekly(plan: Schedule) -> Schedule:
-    """What of a schedule many share. The rest is two instants, which a catalog of 20,000 took .6 s to go through one by
-
-    one, at every boundary of any of them."""
-    return Schedule(zone=plan.zone, days=plan.days, hours=plan.hours, seasons=plan.seasons)
-
-
-def _written(representation: Representation) -> tuple[tuple[str, ...], str | None]:
-    """All that decides which locale a customer gets."""
-    return tuple(representation.texts), representation.others
-
-
-def _grouped(keys: Iterable[Shared], size: int) -> dict[Shared, Words]:
-    members: dict[Shared, list[int]] = {}
-    for position, key in enumerate(keys):
-        members.setdefault(key, []).append(position)
-    return {key: bits.of_positions(found, size) for key, found in members.items()}
-
-
-def _reads(layout: Sequence[Offer]) -> frozenset[str]:
-    asked = {leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part)}
-    return frozenset(asked | {FRIENDS_BOOKED} if _tells(layout, FRIENDS_BOOKED) else asked)
-
-
-def _tells(layout: Sequence[Offer], name: str) -> bool:
-    """Whether any words or links name a fact."""
-    said = {id(offer.representation): offer.representation for offer in layout}.values()
-    return any(name in part for content in said for part in _parts(content))
-
-
-def _parts(content: Representation) -> Iterator[str]:
-    yield from (content.link, content.web)
-    for text in content.texts.values():
-        yield from (text.title, text.body, text.button, text.alt, text.why)
-
-
-def _freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
-    asked = {
-        (leaf.attribute, leaf.fresh_ms)
-        for offer in layout
-        for _, part in layers(offer)
-        for leaf in leaves(part)
-        if leaf.fresh_ms is not None
-    }
-    prices = (offer.price for offer in layout if offer.price is not None)
-    asked |= {(price.source, price.fresh_ms) for price in prices if price.source and price.fresh_ms is not None}
-    return tuple(sorted(asked))
-
-
-def _countdowns(layout: Sequence[Offer]) -> tuple[Millis, ...]:
-    ends = {
-        end
-        for offer in layout
-        for _, part in layers(offer)
-        for leaf in leaves(part)
-        if leaf.attribute == COUNTDOWN
-        for end in (leaf.low, leaf.high, *leaf.operand)
-    }
-    return tuple(sorted(int(end) for end in ends if isinstance(end, int | float) and abs(end) != float("inf")))
-
-
-def _relative_ends(layout: Sequence[Offer]) -> frozenset[RelativeTime]:
-    ends = {offer.schedule.ends_relative for offer in layout}
-    ends |= {rule.until for offer in layout for rule in offer.suppress}
-    return frozenset(end for end in ends if end is not None)
-
-
-def _spans(layout: Sequence[Offer]) -> tuple[Millis, ...]:
-    rolling = {cap.window.length_ms for offer in layout for cap in offer.limits if cap.window.kind == "rolling"}
-    rolling |= {rule.for_ms for offer in layout for rule in offer.suppress if rule.for_ms is not None}
-    return tuple(sorted(rolling))

@@ -64,6 +64,10 @@ class _Screen:
 
     def look_at(self, position: int, inclusion: float) -> None:
         """Evaluate one offer: each of its candidates is kept, or the offer is counted under its first reason."""
+        settled = self.candidates.settled(position, inclusion)
+        if settled is not None:
+            self.kept.append(settled)
+            return
         first: Reason | None = None
         before = len(self.kept)
         candidates = self.candidates.of_offer(position, inclusion)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -36,7 +37,7 @@ def situate(
     """The inputs of decide(). Only subjects that survivors of the index are about are bound, unless every one is
 
     wanted (explain: full), or `only` names the selectors whose subjects are."""
-    seasons, season_changes_at = schedule.active_seasons(catalog.seasons, found.market.seasons, found.now)
+    seasons, season_changes_at = catalog.active_seasons(found.market.seasons, found.now)
     derived = derived_context(found, catalog.places, seasons)
     inputs = DecisionInputs(
         decision_id=found.decision_id,
@@ -65,17 +66,25 @@ def situate(
 def derived_context(found: Situation, places: Places, seasons: tuple[str, ...]) -> FactDict:
     """context.* facts of the clock and the whereabouts; the clock is that of the customer's place."""
     nearest = places.nearest_port(found.whereabouts)
-    local = moment(found.now).astimezone(schedule.zone(_zone(places, nearest[0] if nearest else None)))
+    zone = _zone(places, nearest[0] if nearest else None)
+    hour, weekday, month = _local(zone, found.now // schedule.QUARTER_MS)
     facts: FactDict = {
-        "context.local_hour": (local.hour, found.now),
-        "context.weekday": (local.isoweekday(), found.now),
-        "context.month": (local.month, found.now),
+        "context.local_hour": (hour, found.now),
+        "context.weekday": (weekday, found.now),
+        "context.month": (month, found.now),
         "context.season": (seasons, found.now),
     }
     if nearest is not None:
         facts["context.nearest_port"] = (nearest[0], found.now)
         facts["context.nearest_port_distance"] = (nearest[1], found.now)
     return facts
+
+
+@lru_cache(maxsize=512)
+def _local(zone: str, quarter: int) -> tuple[int, int, int]:
+    """(hour, ISO weekday, month) in a zone, which none of them changes within a quarter of an hour of UTC."""
+    local = moment(quarter * schedule.QUARTER_MS).astimezone(schedule.zone(zone))
+    return local.hour, local.isoweekday(), local.month
 
 
 def _zone(places: Places, port: str | None) -> str:

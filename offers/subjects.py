@@ -1,14 +1,16 @@
 """bind(): the subjects a decision is about - bookings, sailings, venues - with their facts (idea 2)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from offers.catalog import FOREVER, FRIENDS_BOOKED, Catalog
+from offers.catalog import FOREVER, Catalog
+from offers.layout_facts import FRIENDS_BOOKED
+from offers.market_names import MarketNames
 from offers.offer import Selector
-from streams.attributes import PHASES, AttributeSet
+from streams.attributes import PHASES
 from streams.ids import Millis
 from streams.instant import HOUR_MS, MINUTE_MS, moment
 from streams.market import Market, Sailing, departures
@@ -70,7 +72,7 @@ class _Binder:
         self.attributes = catalog.attributes
         self.places = catalog.places
         self.around = around
-        self.names = market_names(catalog.attributes)
+        self.names = catalog.market_names
         self.consulted: set[str] = set()
         self.changes: set[Millis] = set()
         self._sailings: dict[str, FactDict] = {}
@@ -206,32 +208,6 @@ BOOKINGS = Selector("booking")
 
 def _departure(sailing: Sailing) -> tuple[Millis, str]:
     return sailing.departure, sailing.id
-
-
-Named = tuple[str, str | None]
-"""(fact name, the unit it is declared in)"""
-
-
-@dataclass(frozen=True, slots=True)
-class MarketNames:
-    """Which facts the market's keys fill: product -> facts, kind of room -> facts."""
-
-    fares: Mapping[str, tuple[Named, ...]]
-    rooms: Mapping[str, tuple[Named, ...]]
-
-
-def market_names(attributes: AttributeSet) -> MarketNames:
-    """From the declarations: `market.fare` by product from sailing.fare, `market.cabins_free` by kind, ..."""
-    fares: dict[str, tuple[Named, ...]] = {}
-    rooms: dict[str, tuple[Named, ...]] = {}
-    for attribute in attributes.by_name.values():
-        target = {"sailing.fare": fares, "sailing.capacity": rooms}.get(attribute.event or "")
-        if target is None:
-            continue
-        names = {key: f"{attribute.qualified}.{key}" for key in attribute.keys}
-        for key, name in (names or {attribute.name: attribute.qualified}).items():
-            target[key] = (*target.get(key, ()), (name, attribute.unit))
-    return MarketNames(fares, rooms)
 
 
 def sailing_facts(sailing: Sailing, names: MarketNames, places: Places, now: Millis) -> FactDict:

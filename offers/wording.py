@@ -89,11 +89,16 @@ def missing_placeholders(
 
     Without a locale to write in (LOCALE_MISSING) there are no words, so nothing is missing.
     """
+    holes = holes_of(representation, locale)
+    return tuple(dict.fromkeys(hole.name for hole in holes if value_of(hole, view, quote) is None))
+
+
+def holes_of(representation: Representation, locale: str) -> tuple[Hole, ...]:
+    """The placeholders of the words that a customer with this locale gets; without words none."""
     written = choose(locale, representation)
     if written is None:
         return ()
-    holes = wording(representation.texts[written], representation.link, representation.web).holes
-    return tuple(dict.fromkeys(hole.name for hole in holes if value_of(hole, view, quote) is None))
+    return wording(representation.texts[written], representation.link, representation.web).holes
 
 
 def always_complete(representation: Representation, quote: Quote | None) -> bool:

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
-from offers import bits
+import pytest
+
+from offers import bits, eligibility
 from offers.catalog import FOREVER, Catalog, prior_value
 from offers.condition import All, Leaf, Op
 from offers.offer import (
@@ -221,3 +223,27 @@ def test_equal_selectors_share_a_key_and_unequal_ones_do_not() -> None:
     ]  # fmt: skip
     assert len({selector.key for selector in selectors}) == len(selectors)
     assert line.key == "sailing:line:ITLIV-ITOLB::3600000"
+
+
+BODIES = ["Corpo", "da {price}", "meno {discount}", "{sailing.departure|time}", "{{ok}} {price}"]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(
+    "price",
+    [None, Price(amount=4_900), Price(amount=4_900, discount=0.5), Price(source="market.fare.deck", discount=0.1)],
+)
+@pytest.mark.parametrize("ends", [None, RelativeTime("sailing.departure", 0)])
+def test_what_is_called_presentable_has_no_obstacle(body: str, price: Price | None, ends: RelativeTime | None) -> None:
+    plain = representation(("it",))
+    words = Representation(plain.image, plain.link, plain.web, {"it": replace(TEXT, body=body)}, "it")
+    each = offer("o", representation=words, price=price, about=BOOKINGS, schedule=Schedule(ends_relative=ends))
+    knowing = Subject("booking:b1", {"sailing.departure": (NOW + 1, NOW), "market.fare.deck": (5_000, NOW)})
+    subjects = (knowing, Subject("booking:b2", {"sailing.departure": (NOW, NOW)}), Subject("booking:b3"))
+    situation = inputs(subjects={BOOKINGS.key: subjects})
+    found = catalog([each]).candidates(situation).of_offer(0)
+    assert [candidate.subject for candidate in found] == list(subjects)
+    for candidate in found:
+        obstacles = list(eligibility.obstacles(candidate, situation))
+        assert not (candidate.presentable and obstacles)
+        assert candidate.presentable or obstacles or ends is not None, "or it is asked about for nothing"

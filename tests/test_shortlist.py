@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from offers.catalog import Catalog
-from offers.condition import Leaf, Op
+from offers.condition import AnyOf, Leaf, Op
 from offers.offer import Selector, Value
 from offers.proposition import Candidate, Code, Reason, Screening
 from offers.shortlist import draw, take
@@ -18,12 +18,14 @@ from tests.catalogs import NOW, catalog, inputs, offer, representation
 Rule = Callable[[Candidate, DecisionInputs], Reason | None]
 SHARED = representation(("it",))
 ELSEWHERE = Leaf("customer.home", Op.IN, ("ITOLB",))
+OPEN = AnyOf((Leaf("customer.home", Op.EXISTS), Leaf("customer.home", Op.EXISTS, negated=True)))
+"""Always true, and never answered by the index: whoever stands under it has to be asked."""
 
 
 @cache
 def book(size: int) -> Catalog:
     """Offers o00000, o00001, ... in this layout, all alike."""
-    return catalog(offer(f"o{n:05}", representation=SHARED) for n in range(size))
+    return catalog(offer(f"o{n:05}", representation=SHARED, eligibility=OPEN) for n in range(size))
 
 
 def number(candidate: Candidate) -> int:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from offers.market_names import market_names
 from offers.offer import Selector
-from offers.subjects import ARRIVED_MS, MAX_SUBJECTS, Bound, Surroundings, bind, friends_booked, market_names, phase_of
+from offers.subjects import ARRIVED_MS, MAX_SUBJECTS, Bound, Surroundings, bind, friends_booked, phase_of
 from streams.attributes import Attribute, Kind, attribute_set
 from streams.events import Capacity, Fare, VenueCapacity
 from streams.ids import Millis
