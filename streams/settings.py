@@ -6,11 +6,12 @@ With none set everything is embedded under ./.offing. A name that is not a setti
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from streams.errors import InvalidInput
+from streams.kafka_address import MECHANISMS, KafkaAddress, parse_servers
 
 PREFIX = "OFFING_"
 NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -26,7 +27,14 @@ class Settings:
     artifacts: Path = Path(".offing")
     campaigns: Path = Path("deploy/campaigns")
     redis_url: str = field(default="", repr=False)
-    log: Path | None = None
+    log: Path | KafkaAddress | None = None
+    kafka_user: str = ""
+    kafka_password: str = field(default="", repr=False)
+    kafka_sasl: str = MECHANISMS[0]
+    kafka_ca: Path | None = None
+    kafka_cert: Path | None = None
+    kafka_key: Path | None = None
+    kafka_replication: int = 3
     ledger_url: str = field(default="", repr=False)
     token_keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """(key id, secret), the signing one first; the others still verify."""
@@ -50,8 +58,24 @@ class Settings:
 
     @property
     def log_file(self) -> Path:
-        """The SQLite log."""
-        return self.log or self.artifacts / "log.sqlite"
+        """The SQLite log, where the log is not on Kafka."""
+        return self.log if isinstance(self.log, Path) else self.artifacts / "log.sqlite"
+
+    @property
+    def kafka(self) -> KafkaAddress | None:
+        """Where the log is, if it is on Kafka. Raises InvalidInput SETTING_INVALID for half a login."""
+        if not isinstance(self.log, KafkaAddress):
+            return None
+        return replace(
+            self.log,
+            user=self.kafka_user,
+            password=self.kafka_password,
+            mechanism=self.kafka_sasl,
+            ca=self.kafka_ca,
+            cert=self.kafka_cert,
+            key=self.kafka_key,
+            replication=self.kafka_replication,
+        )
 
     @property
     def valkey_folder(self) -> Path:
@@ -67,6 +91,11 @@ class Settings:
     def metrics(self) -> Path:
         """Where the processes of a host that share the artifacts write what they count."""
         return self.artifacts / "metrics"
+
+    @property
+    def token_file(self) -> Path:
+        """Where an embedded Offing keeps the keys of its tokens."""
+        return self.artifacts / "token_keys"
 
     @property
     def ledger(self) -> str:
@@ -179,6 +208,10 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _log(text: str) -> Path | KafkaAddress:
+    return parse_servers(text) if text.startswith("kafka") and "://" in text else _file(text)
+
+
 def _token_keys(text: str) -> tuple[tuple[str, str], ...]:
     found = [TOKEN_KEY.fullmatch(part) for part in text.split(",")]
     keys = tuple((match[1], match[2]) for match in found if match)
@@ -194,7 +227,7 @@ def _number(name: str, least: int, most: int, meaning: str) -> Setting:
 
 _DEFAULTS = Settings()
 _STORE_URL = "redis://, rediss:// or unix:// with a host or a socket path"
-_LOG_FILE = "the path of a file (the log on Kafka is not in this version)"
+_LOG = "the path of a file, or kafka://HOST:PORT,HOST:PORT (kafka+ssl:// with TLS)"
 SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_NAMESPACE", "offing", "Prefix of Redis keys, topics and the SQL schema: a brand, a test run.",
             "1 to 32 of a-z, 0-9 and -, a letter first", _matching(NAMESPACE)),
@@ -203,7 +236,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_CAMPAIGNS", "deploy/campaigns", "Folder of campaign files.", "the path of a folder", _file),
     Setting("OFFING_REDIS_URL", "", "Redis or Valkey for profiles, cache and counters; unset: a private Valkey.",
             _STORE_URL, _matching(re.compile(r"(rediss?|unix)://.+")), secret=True),
-    Setting("OFFING_LOG", "", "File of the event log; unset: log.sqlite in OFFING_ARTIFACTS.", _LOG_FILE, _file),
+    Setting("OFFING_LOG", "", "The event log: a file, or Kafka; unset: log.sqlite in OFFING_ARTIFACTS.", _LOG, _log,
+            secret=True),  # who writes a password into the address by mistake must not read it in a log
+    Setting("OFFING_KAFKA_USER", "", "Logs in to Kafka as this user.", "a name", _matching(re.compile(r"\S+"))),
+    Setting("OFFING_KAFKA_PASSWORD", "", "... with this password.", "a password", _matching(re.compile(r".+")),
+            secret=True),
+    Setting("OFFING_KAFKA_SASL", MECHANISMS[0], "... in this way.", f"one of {', '.join(MECHANISMS)}",
+            _one_of(MECHANISMS)),
+    Setting("OFFING_KAFKA_CA", "", "PEM file of who signs the brokers' certificates; unset: the system's.",
+            "the path of a file", _file),
+    Setting("OFFING_KAFKA_CERT", "", "PEM file of this client's certificate, where brokers ask for one.",
+            "the path of a file", _file),
+    Setting("OFFING_KAFKA_KEY", "", "PEM file of its key.", "the path of a file", _file),
+    _number("OFFING_KAFKA_REPLICATION", 1, 9, "Copies of each record, for topics that `offing migrate` makes."),
     Setting("OFFING_LEDGER_URL", "", "SQLAlchemy URL of the ledger; unset: ledger.sqlite in OFFING_ARTIFACTS.",
             "a SQLAlchemy URL", _matching(re.compile(r"[a-z0-9+]+://.+")), secret=True),
     Setting("OFFING_TOKEN_KEYS", "", "Keys of offer tokens, the first signs; unset and embedded: written at start.",

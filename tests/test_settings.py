@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import InvalidInput
+from streams.kafka_address import KafkaAddress
 from streams.settings import SETTINGS, Settings, from_environment
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -85,7 +86,8 @@ def test_unknown_name_stops_the_start_with_the_nearest_spelling(name: str, hint:
         ("OFFING_WORKERS", "0", "OFFING_WORKERS is '0'; expected a whole number from 1 to 64"),
         ("OFFING_SIMULATED", "yes", "OFFING_SIMULATED is 'yes'; expected 0 or 1"),
         ("OFFING_NAMESPACE", "Blue Line", "expected 1 to 32 of a-z, 0-9 and -, a letter first"),
-        ("OFFING_LOG", "kafka://a:9092", "the log on Kafka is not in this version"),
+        ("OFFING_LOG", "kafka://a", "expected the path of a file, or kafka://HOST:PORT,HOST:PORT"),
+        ("OFFING_KAFKA_SASL", "GSSAPI", "expected one of SCRAM-SHA-512, SCRAM-SHA-256, PLAIN"),
         ("OFFING_LAKE_FLUSH_S", "nan", "expected seconds from 0.05 to 3600"),
         ("OFFING_LOG_LEVEL", "loud", "expected one of debug, info, warning, error"),
     ],
@@ -100,6 +102,30 @@ def test_wrong_value_names_variable_and_expectation(name: str, text: str, expect
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(InvalidInput, match=r"OFFING_PORT is 'x'.*OFFING_WORKERS is 'y'"):
         from_environment({"OFFING_WORKERS": "y", "OFFING_PORT": "x"})
+
+
+def test_a_log_on_kafka_has_its_address_and_its_login() -> None:
+    settings = from_environment(
+        {
+            "OFFING_LOG": "kafka+ssl://one:9093,two:9093",
+            "OFFING_KAFKA_USER": "offing",
+            "OFFING_KAFKA_PASSWORD": "secret",
+            "OFFING_KAFKA_CA": "/etc/ca.pem",
+            "OFFING_KAFKA_REPLICATION": "2",
+        }
+    )
+    assert settings.kafka == KafkaAddress(
+        ("one:9093", "two:9093"), tls=True, user="offing", password="secret", ca=Path("/etc/ca.pem"), replication=2
+    )
+    assert "secret" not in repr(settings)
+    assert Settings().kafka is None
+    assert Settings(log=Path("log")).kafka is None
+
+
+def test_a_password_in_the_address_of_kafka_is_refused_and_not_repeated() -> None:
+    with pytest.raises(InvalidInput, match="OFFING_LOG is not shown here") as caught:
+        from_environment({"OFFING_LOG": "kafka://offing:hidden@one:9092"})
+    assert "hidden" not in caught.value.message
 
 
 @pytest.mark.parametrize("keys", ["short", f"k1:{SECRET},k1:{SECRET}", f"k 1:{SECRET}"])
