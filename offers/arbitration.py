@@ -5,8 +5,8 @@ from itertools import islice, pairwise
 from operator import attrgetter
 
 from offers.capping import Room
-from offers.money import digits
-from offers.offer import Offer, Placement
+from offers.money import worth
+from offers.offer import Placement
 from offers.proposition import Candidate, Scored, Screening, Slate, Slot
 from scoring import exploration
 from scoring.features import Propensity
@@ -16,8 +16,6 @@ from streams.record import DecisionInputs
 
 TRIP_WEIGHT = 1.25
 """Context weight of an offer about the very trip that the app is showing."""
-UNPRICED_VALUE = 1.0
-"""Worth of an acceptance where the campaign declares neither an amount nor a margin."""
 
 
 def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) -> tuple[Scored, ...]:
@@ -29,8 +27,9 @@ def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) ->
     trip, rows = inputs.request.trip, scores.rows
     scored = []
     for at, (candidate, chance) in enumerate(zip(kept, scores.probability.tolist(), strict=True)):
-        offer, quote = candidate.offer, candidate.quote
-        value = worth(offer, None if quote is None else quote.minor)
+        offer, value = candidate.offer, candidate.value
+        if value is None:
+            value = worth(offer, None if candidate.quote is None else candidate.quote.minor)
         weight = 1.0 if trip is None else context_weight(candidate, inputs)
         scored.append(Scored(candidate, chance, value, chance * value * weight * offer.lever, rows, at))
     return _best_first(scored)
@@ -45,15 +44,6 @@ def _best_first(scored: list[Scored]) -> tuple[Scored, ...]:
 
 
 _rank_score = attrgetter("rank_score")
-
-
-def worth(offer: Offer, price_minor: int | None) -> float:
-    """Value of an acceptance in major units: the amount plus the margin's share of the price."""
-    if not offer.value.amount and not offer.value.margin:
-        return UNPRICED_VALUE
-    currency = offer.price.currency if offer.price is not None else "EUR"
-    major = (price_minor or 0) / float(10 ** digits(currency))
-    return offer.value.amount + offer.value.margin * major
 
 
 def context_weight(candidate: Candidate, inputs: DecisionInputs) -> float:

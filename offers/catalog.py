@@ -26,7 +26,7 @@ from offers.layout_facts import (
 )
 from offers.locale import choose
 from offers.market_names import market_names
-from offers.money import Quote, price_of
+from offers.money import Quote, price_of, worth
 from offers.offer import (
     CampaignFolder,
     Consent,
@@ -67,8 +67,8 @@ class Standing(msgspec.Struct, frozen=True):
     """A price that the campaign names itself."""
     presentable: bool
     """See Candidate."""
-    settled: bool
-    """About nothing, presentable, and without a residual condition: only caps can speak against it."""
+    value: float | None
+    """See Candidate."""
 
 
 def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
@@ -76,7 +76,8 @@ def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
     quote = None if offer.price is None or by_market else price_of(offer.price, {}, 0)
     lasting = offer.schedule.ends_relative is None and not by_market
     presentable = lasting and always_complete(offer.representation, quote)
-    return Standing(offer, residual, quote, presentable, presentable and not residual and offer.about is None)
+    value = None if by_market and offer.value.margin else worth(offer, None if quote is None else quote.minor)
+    return Standing(offer, residual, quote, presentable, value)
 
 
 class Catalog:
@@ -271,20 +272,17 @@ class Candidates:
         """Positions of the survivors of these ranks."""
         return bits.select(self.words, ranks)
 
-    def settled(self, position: int, inclusion: float) -> Candidate | None:
-        """The one candidate of an offer against which no rule can have anything; None: it has to be asked about."""
-        known = self.catalog.standing[position]
-        if not known.settled or not (self._uncapped or position not in self._touched):
-            return None
-        return Candidate(known.offer, NOTHING, self._plain, known.quote, (), inclusion, True, True)
-
     def of_offer(self, position: int, inclusion: float = 1.0) -> Sequence[Candidate]:
         """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
         known = self.catalog.standing[position]
+        offer = known.offer
+        subjects = ABOUT_NOTHING if offer.about is None else self.inputs.subjects.get(offer.about.key, NO_SUBJECTS)
+        if not subjects:
+            return ()
         uncapped = self._uncapped or position not in self._touched
-        if known.offer.about is None:
-            return (self._candidate(position, NOTHING, inclusion, uncapped),)
-        subjects = subjects_of(known.offer, self.inputs)
+        if known.presentable and offer.about is None:  # most offers of most catalogs: hundreds a decision
+            view, residual, value = self._plain, known.residual, known.value
+            return (Candidate(offer, NOTHING, view, known.quote, residual, inclusion, True, uncapped, value),)
         return [self._candidate(position, subject, inclusion, uncapped) for subject in subjects]
 
     def _candidate(self, position: int, subject: Subject, inclusion: float, uncapped: bool) -> Candidate:
@@ -294,7 +292,7 @@ class Candidates:
         if quote is None and offer.price is not None:
             quote = price_of(offer.price, subject.facts, self.inputs.now)
         presentable = known.presentable or self._presentable(position, view, quote)
-        return Candidate(offer, subject, view, quote, known.residual, inclusion, presentable, uncapped)
+        return Candidate(offer, subject, view, quote, known.residual, inclusion, presentable, uncapped, known.value)
 
     def _presentable(self, position: int, view: View, quote: Quote | None) -> bool:
         """Whether eligibility.presentable() would find nothing, told without naming what."""

@@ -6,9 +6,12 @@ from functools import lru_cache
 import msgspec
 from babel.numbers import format_currency, get_currency_precision
 
-from offers.offer import Price
+from offers.offer import Offer, Price
 from streams.attributes import Facts
 from streams.ids import Millis
+
+UNPRICED_VALUE = 1.0
+"""Worth of an acceptance where the campaign declares neither an amount nor a margin."""
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -58,6 +61,16 @@ def _kept(discount: float) -> tuple[int, int]:
     """The share that is left after a discount, exactly as it was written: 0.3 -> 7/10."""
     kept = min(max(1 - Decimal(repr(discount)), Decimal(0)), Decimal(1))
     return kept.as_integer_ratio()
+
+
+def worth(offer: Offer, price_minor: int | None) -> float:
+    """Value of an acceptance in major units: the amount plus the margin's share of the price."""
+    value = offer.value
+    if not value.margin:
+        return value.amount or UNPRICED_VALUE
+    currency = offer.price.currency if offer.price is not None else "EUR"
+    major = (price_minor or 0) / float(10 ** digits(currency))
+    return value.amount + value.margin * major
 
 
 def saved_percent(quote: Quote) -> int | None:

@@ -76,6 +76,13 @@ class Candidate(msgspec.Struct, frozen=True):
     """Its words and price were seen to be complete when the catalog was made, and nothing of its subject ends it."""
     uncapped: bool = False
     """Nothing that this customer did counts against it."""
+    value: float | None = None
+    """What an acceptance is worth, where no price of the market is in it; None: money.worth() tells."""
+
+    @property
+    def settled(self) -> bool:
+        """No rule can have anything against it."""
+        return self.presentable and self.uncapped and not self.residual
 
 
 @dataclass(frozen=True, slots=True)

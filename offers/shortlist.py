@@ -64,20 +64,15 @@ class _Screen:
 
     def look_at(self, position: int, inclusion: float) -> None:
         """Evaluate one offer: each of its candidates is kept, or the offer is counted under its first reason."""
-        settled = self.candidates.settled(position, inclusion)
-        if settled is not None:
-            self.kept.append(settled)
-            return
         first: Reason | None = None
-        before = len(self.kept)
-        candidates = self.candidates.of_offer(position, inclusion)
-        for candidate in candidates:
-            reason = self._against(candidate)
+        kept, before = self.kept, len(self.kept)
+        for candidate in self.candidates.of_offer(position, inclusion):
+            reason = None if candidate.settled else self._against(candidate)
             if reason is None:
-                self.kept.append(candidate)
+                kept.append(candidate)
             elif first is None:
                 first = reason
-        if len(self.kept) == before:
+        if len(kept) == before:
             self.ruled_out[Code.NO_SUBJECT if first is None else first.code] += 1
 
     def _against(self, candidate: Candidate) -> Reason | None:

@@ -26,6 +26,7 @@ COLUMNS = tuple(
 )
 """The columns of `history`, in order."""
 NOTHING: tuple[float, ...] = (0.0,) * (WIDTH - 1) + (math.nan,)
+_NONE_OF_ANY = np.tile(NOTHING, len(LEVELS))
 _PLACES = {response: number * len(WINDOWS) for number, response in enumerate(RESPONSES)}
 
 About = tuple[str, str]
@@ -95,7 +96,8 @@ def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp
 
     `items` (n, 3): the codes of each item's offer, collection and campaign; what has no code is none of them.
     """
-    values = np.tile(NOTHING, (len(items), len(LEVELS)))
+    values = np.empty((len(items), len(COLUMNS)))
+    values[:] = _NONE_OF_ANY
     if not tallies:
         return values
     values[:, :WIDTH] = tallies.get(_ALL, NOTHING)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scoring.encoding import Reader, read, readers
 from scoring.features import FeatureList, Part, Rows, Scorable, Transform
 from scoring.history import COLUMNS, history, tally
-from scoring.offer_table import Found, OfferColumns, OfferTable, Spots
+from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
 from streams.errors import InvalidInput
 from streams.ids import OfferId
 from streams.record import DecisionInputs, FactDict
@@ -34,8 +34,8 @@ class Plan:
     """Where each part stands in a row."""
     common: tuple[Reader, ...]
     subject: tuple[Reader, ...]
-    picks: NDArray[np.intp]
-    """Which of history.COLUMNS the list holds."""
+    picks: NDArray[np.intp] | None
+    """Which of history.COLUMNS the list holds; None: all of them, in their order."""
     offers: OfferTable
 
 
@@ -48,7 +48,8 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
     """Make a feature list ready. Raises InvalidInput FEATURES_INVALID on one that this version cannot read."""
     parts = list(Part)
     order = [parts.index(column.part) for column in features.columns]
-    unknown = {c.name for c in features.of_part(Part.HISTORY)} - set(COLUMNS)
+    told = tuple(column.name for column in features.of_part(Part.HISTORY))
+    unknown = set(told) - set(COLUMNS)
     if order != sorted(order) or len(set(features.names)) != len(features.names) or unknown:
         found = f"unknown columns {', '.join(sorted(unknown))}" if unknown else "columns out of order or twice"
         raise InvalidInput("FEATURES_INVALID", f"the feature list has {found}; train a new model with this version")
@@ -58,7 +59,7 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
         spans={part: slice(begin, end) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)},
         common=readers(features.of_part(Part.COMMON)),
         subject=readers(features.of_part(Part.SUBJECT)),
-        picks=np.array([COLUMNS.index(c.name) for c in features.of_part(Part.HISTORY)], dtype=np.intp),
+        picks=None if told == COLUMNS else np.array([COLUMNS.index(name) for name in told], dtype=np.intp),
         offers=OfferTable(_offer_columns(features, exposures)),
     )
 
@@ -78,8 +79,8 @@ def rows_of(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan, found
     made[:, common] = read(_common_facts(inputs), plan.common, common.stop - common.start, inputs.now)
     made[:, spans[Part.OFFER]] = found.rows(inputs.now)
     made[:, spans[Part.SUBJECT]] = _subjects(inputs, items, plan)
-    tallies = tally(inputs.profile, inputs.now)
-    made[:, spans[Part.HISTORY]] = history(tallies, found.numbers, found.codes)[:, plan.picks]
+    told = history(tally(inputs.profile, inputs.now), found.numbers, found.codes)
+    made[:, spans[Part.HISTORY]] = told if plan.picks is None else told[:, plan.picks]
     made[:, spans[Part.OWN]] = _own(made, found.named)
     return made
 
@@ -108,8 +109,8 @@ def _subjects(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> 
 
 
 def _own(made: Rows, named: Spots) -> Rows:
-    values = np.take_along_axis(made, np.maximum(named, 0), axis=1)
-    values[named < 0] = math.nan
+    values: Rows = made[np.arange(len(made))[:, None], named]  # NONE is -1, a column too, and becomes missing below
+    values[named == NONE] = math.nan
     return values
 
 

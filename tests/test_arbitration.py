@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offers.arbitration import Asked, fill, score, worth
+from offers.arbitration import Asked, fill, score
 from offers.decide import decide
 from offers.explain import explain
+from offers.money import worth
 from offers.offer import Limit, Offer, Placement, Price, Selector, Value, Window
 from offers.proposition import Code, Scored, Screening, Slate
 from streams.ids import CampaignId, DecisionId, OfferId, PlacementId
