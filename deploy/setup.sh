@@ -23,3 +23,5 @@ command -v "$PYTHON" >/dev/null 2>&1 || {
 [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
 echo "installing Offing into $VENV (first time: about a minute) ..."
 "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+# Apache Kafka's jars, where Java and Maven are: the tests take another broker where they are not.
+"$VENV/bin/python" -m loadtests.kafka_server

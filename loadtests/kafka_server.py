@@ -1,7 +1,7 @@
 """A real Kafka broker on loopback for tests, bench and load tests; it ends with the process that started it.
 
 `KAFKA_BOOTSTRAP_SERVERS` if that is set; else Apache Kafka in KRaft mode, one node, from the jars that Maven brings by
-deploy/kafka/pom.xml; else the broker of the noida-db wheel. `name` says which.
+deploy/kafka/pom.xml; else the broker of the noida-db wheel. `name` says which. As a program it brings the jars.
 """
 
 import atexit
@@ -231,3 +231,15 @@ APACHE: Mapping[str, str] = {
     "num.io.threads": "2",
 }
 """What the default of 4.1 is not, and ports and folders besides."""
+
+
+def main() -> None:
+    """Say which broker the tests will use; what is missing is brought or named, and nothing fails for it."""
+    try:
+        print(f"Kafka for the tests: {kafka_server(HERE).name}")
+    except Stop as error:
+        print(error.message)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,15 +1,27 @@
 """The axes that vary: a real Valkey and Kafka for the whole session, and a namespace of its own for every test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from loadtests.kafka_server import KafkaServer, kafka_server
 from loadtests.postgres_server import postgres
+from loadtests.valkey_servers import ValkeyCluster, cluster
+from streams.address import Address
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Stop
 from streams.valkey import Client, Keys, connect
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which broker the log on Kafka was tested on."""
+    try:
+        broker = kafka_server(Path()).name
+    except Stop as error:
+        broker = f"not tested: {error.message}"
+    terminalreporter.write_line(f"Kafka: {broker}")
 
 
 @pytest.fixture(scope="session")
@@ -54,4 +66,26 @@ def keys(namespace: str) -> Keys:
 def client(valkey_url: str) -> Iterator[Client]:
     """A client of the session's server."""
     with connect(valkey_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster() -> Iterator[ValkeyCluster]:
+    """A cluster shared by all tests: keep to your namespace, and never stop a server of it."""
+    with cluster() as servers:
+        yield servers
+
+
+@pytest.fixture(params=["one server", "a cluster"])
+def store_address(request: pytest.FixtureRequest, namespace: str) -> Address:
+    """Either kind of store."""
+    if request.param == "one server":
+        return Address(request.getfixturevalue("valkey_url"), namespace=namespace)
+    return Address(request.getfixturevalue("valkey_cluster").url, cluster=True, namespace=namespace)
+
+
+@pytest.fixture
+def store_client(store_address: Address) -> Iterator[Client]:
+    """A client of either kind of store."""
+    with connect(store_address) as client:
         yield client
