@@ -136,7 +136,7 @@ def kafka_server(folder: Path, environment: Mapping[str, str] = os.environ) -> K
         return KafkaServer(f"the broker of {GIVEN}", folder, None, given)
     jars = _missing_jars()
     if not jars:
-        return KafkaServer(f"Apache Kafka {_jar_version()} (KRaft)", folder, _apache)
+        return KafkaServer(f"Apache Kafka {_version()} (KRaft)", folder, _apache)
     with suppress(PackageNotFoundError):
         return KafkaServer(f"noida-db {version('noida-db')} ({jars})", folder, _noida)
     message = f"no Kafka broker: {GIVEN} is not set; {jars}; and the wheel noida-db is not installed"
@@ -150,8 +150,9 @@ def fetch_jars() -> str:
         return "Maven is missing (Debian: apt-get install maven)"
     with (HERE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _jar_version():
+        if _jars_here():
             return ""
+        shutil.rmtree(JARS, ignore_errors=True)  # those of another version would be loaded beside the new ones
         command = [maven, "-q", "-B", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_S)
@@ -177,13 +178,17 @@ def _missing_jars() -> str:
     found = re.search(r'version "(\d+)', said)
     if not found or int(found[1]) < LEAST_JAVA:
         return f"Java {LEAST_JAVA} or newer is missing (Debian: apt-get install openjdk-17-jre-headless)"
-    return "" if _jar_version() else fetch_jars()
+    return "" if _jars_here() else fetch_jars()
 
 
-def _jar_version() -> str:
-    """Of the jars that are here; empty: none."""
-    found = [re.search(r"kafka_2\.13-([0-9.]+)\.jar$", path.name) for path in JARS.glob("kafka_2.13-*.jar")]
-    return next((match[1] for match in found if match), "")
+def _jars_here() -> bool:
+    return (JARS / f"kafka_2.13-{_version()}.jar").exists()
+
+
+def _version() -> str:
+    """Of Kafka, as the pom has it."""
+    found = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([0-9.]+)<", (HERE / "pom.xml").read_text())
+    return found[1] if found else "of no known version"
 
 
 def _java(*arguments: str) -> list[str]:
