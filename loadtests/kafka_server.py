@@ -54,6 +54,8 @@ class KafkaServer:
     command: Command | None
     """None: somebody else's broker."""
     servers: str = ""
+    least_session_s: float = 6.0
+    """Shorter sessions of group members are refused (group.min.session.timeout.ms)."""
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -136,7 +138,7 @@ def kafka_server(folder: Path, environment: Mapping[str, str] = os.environ) -> K
         return KafkaServer(f"the broker of {GIVEN}", folder, None, given)
     jars = _missing_jars()
     if not jars:
-        return KafkaServer(f"Apache Kafka {_version()} (KRaft)", folder, _apache)
+        return KafkaServer(f"Apache Kafka {_version()} (KRaft)", folder, _apache, least_session_s=0.3)
     with suppress(PackageNotFoundError):
         return KafkaServer(f"noida-db {version('noida-db')} ({jars})", folder, _noida)
     message = f"no Kafka broker: {GIVEN} is not set; {jars}; and the wheel noida-db is not installed"
@@ -230,7 +232,7 @@ APACHE: Mapping[str, str] = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",  # three seconds of waiting for members that tests do not have
-    "group.min.session.timeout.ms": "300",  # tests lose members faster than production may
+    "group.min.session.timeout.ms": "300",  # least_session_s: tests lose members faster than production may
     "log.retention.check.interval.ms": "10000",
     "num.network.threads": "2",
     "num.io.threads": "2",

@@ -59,6 +59,9 @@ def translated(error: Exception, doing: str) -> OffingError:
         return restarted(said)
     if isinstance(error, errors.CorruptRecordError):
         return Stop("LOG_DAMAGED", f"{said}; a batch fails its checksum: bring that partition back from a replica")
+    if isinstance(error, (errors.InvalidSessionTimeoutError, errors.InconsistentGroupProtocolError)):
+        mend = "let group.min.session.timeout.ms and .max. allow 10 s, and let nobody else use Offing's groups"
+        return Stop("LOG_REFUSES_MEMBER", f"{said}; {mend}")
     if isinstance(error, (errors.UnsupportedVersionError, errors.IncompatibleBrokerVersion)):
         return Stop("LOG_UNSUPPORTED", f"{said}; Offing needs Kafka 2.8 or newer")
     return Retry("LOG_UNAVAILABLE", said, after_s=AFTER_S)

@@ -34,7 +34,7 @@ class KafkaMaker:
         create(address, self.of(name), self.topics)
         if largest is not None:
             self._limit(name, largest)
-        membership = Membership(lease_s, lease_s)
+        membership = Membership(max(lease_s, self.server.least_session_s), lease_s)
         log = KafkaLog(address, self.of(name), topics=self.topics, kept=self.topics, membership=membership)
         self.opened.append(log)
         return log
@@ -46,13 +46,14 @@ class KafkaMaker:
     def program(self, name: str = "log") -> str:
         """See LogMaker; the log is made here."""
         create(address_of(self.server), self.of(name), self.topics)
+        session_s = max(SHORT_LEASE_S, self.server.least_session_s)
         topics = ", ".join(f"Topic({topic.name!r}, {topic.partitions})" for topic in self.topics)
         return (
             "from streams.kafka_address import parse_servers\nfrom streams.kafka_log import KafkaLog\n"
             "from streams.kafka_subscription import Membership\nfrom streams.log import Topic\n"
             f"topics = ({topics},)\n"
             f"log = KafkaLog(parse_servers({self.server.url!r}), {self.of(name)!r}, topics=topics, kept=topics,\n"
-            f"    membership=Membership({SHORT_LEASE_S}, {SHORT_LEASE_S}))\n"
+            f"    membership=Membership({session_s}, {SHORT_LEASE_S}))\n"
         )
 
     def _limit(self, name: str, largest: int) -> None:
