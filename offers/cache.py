@@ -8,6 +8,7 @@ import msgspec
 from offers.catalog import Catalog
 from offers.layout_facts import FRIENDS_BOOKED
 from offers.proposition import Decision
+from offers.reply import Told, told
 from scoring.features import Propensity
 from streams.attributes import SUBJECT_SCOPES
 from streams.ids import Millis, ModelId, RevisionId
@@ -16,15 +17,33 @@ from streams.places import Whereabouts
 from streams.profile import MaskedProfile
 from streams.record import Request
 
-FORMAT = 1
+FORMAT = 2
 COUNTERS = "counters"
 """The name under which a model says that it reads the response history."""
 _ENCODE = msgspec.msgpack.Encoder(order="deterministic").encode
+_PLAINLY = msgspec.msgpack.Encoder().encode
 
 
 class CachedDecision(msgspec.Struct, frozen=True, array_like=True):
-    """A decision with what it rests on, and the tokens minted for it."""
+    """A decision as it is told, with what it rests on."""
 
+    v: int
+    stamp: int
+    seen: bytes
+    """reading.seen() of what the decision was made from: the same bytes of the customer have the same stamp ..."""
+    seen_until: Millis
+    """... before this instant."""
+    market_epoch: str
+    market_version: int
+    consulted: tuple[str, ...]
+    decided_at: Millis
+    valid_until: Millis
+    located_at: Millis
+    """When the whereabouts it used were true; an older fix may not use it."""
+    told: Told
+
+
+class _Version1(msgspec.Struct, frozen=True, array_like=True):
     v: int
     stamp: int
     revision: RevisionId
@@ -34,18 +53,33 @@ class CachedDecision(msgspec.Struct, frozen=True, array_like=True):
     consulted: tuple[str, ...]
     valid_until: Millis
     located_at: Millis
-    """When the whereabouts it used were true; an older fix may not use it."""
     decision: Decision
     tokens: tuple[tuple[str, ...], ...]
-    """Per placement, per item."""
+
+    def now(self) -> CachedDecision:
+        """As this version keeps it: a repeat is answered alike while Offing is being replaced."""
+        return CachedDecision(
+            v=FORMAT,
+            stamp=self.stamp,
+            seen=b"",
+            seen_until=0,
+            market_epoch=self.market_epoch,
+            market_version=self.market_version,
+            consulted=self.consulted,
+            decided_at=self.decision.now,
+            valid_until=self.valid_until,
+            located_at=self.located_at,
+            told=told(self.decision, self.tokens),
+        )
 
 
 _DECODE = msgspec.msgpack.Decoder(CachedDecision).decode
+_DECODE_1 = msgspec.msgpack.Decoder(_Version1).decode
 
 
 def encode(entry: CachedDecision) -> bytes:
     """The stored form."""
-    return _ENCODE(entry)
+    return _PLAINLY(entry)
 
 
 def decode(stored: bytes | None) -> CachedDecision | None:
@@ -53,6 +87,8 @@ def decode(stored: bytes | None) -> CachedDecision | None:
     if stored is None:
         return None
     try:
+        if stored[1:2] == b"\x01":
+            return _DECODE_1(stored).now()
         entry = _DECODE(stored)
     except (msgspec.ValidationError, msgspec.DecodeError):
         return None
@@ -108,9 +144,10 @@ class Expected(msgspec.Struct, frozen=True):
 
 def holds(entry: CachedDecision, expected: Expected, market: Market, now: Millis) -> bool:
     """Whether the entry may be served: made for the same, still in time, and nothing it consulted has moved."""
-    if (entry.stamp, entry.revision, entry.model) != (expected.stamp, expected.revision, expected.model):
+    told = entry.told
+    if (entry.stamp, told.revision, told.model) != (expected.stamp, expected.revision, expected.model):
         return False
-    if now >= entry.valid_until or now < entry.decision.now or expected.located_at < entry.located_at:
+    if now >= entry.valid_until or now < entry.decided_at or expected.located_at < entry.located_at:
         return False
     if entry.market_epoch != market.epoch or entry.market_version > market.version:
         return False

@@ -1,18 +1,19 @@
 """What an answered decision adds to the metrics; deciding itself is pure and counts nothing."""
 
 from offers.proposition import Code, Decision
+from offers.reply import Told
 from streams import telemetry
 
 
-def answered(decision: Decision, origin: str) -> None:
-    """One decision went out, cached or not."""
-    fallback = "1" if any(slate.fallback for slate in decision.placements) else "0"
-    telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), fallback).inc()
+def answered(told: Told, origin: str) -> None:
+    """One decision went out again."""
+    telemetry.DECISIONS.labels(origin, ",".join(told.degraded), "1" if told.fallback else "0").inc()
 
 
 def decided(decision: Decision, origin: str) -> None:
     """One decision was made: answered, and what became of its candidates."""
-    answered(decision, origin)
+    fallback = "1" if any([slate.fallback for slate in decision.placements]) else "0"
+    telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), fallback).inc()
     telemetry.CANDIDATES.observe(len(decision.candidates))
     for slate in decision.placements:
         if slate.problem is not None:

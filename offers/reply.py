@@ -1,18 +1,39 @@
-"""What an app gets back: the decision with its tokens, clock and times filled in, as JSON bytes."""
+"""What an app gets back: the decision with its tokens, clock and times filled in, as JSON bytes.
+
+Most of an answer is the same however often a decision is served, so it is written once, as JSON in pieces, and kept so:
+between two pieces stands how long an item may still be shown.
+"""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from offers.events_door import EventResult
 from offers.explain import Verdict
-from offers.proposition import Decision, Item, PlacementSlate
-from streams.ids import Millis
+from offers.proposition import Decision, Item, Offline, PlacementSlate, PriceTag, Shown
+from streams.ids import DecisionId, Millis, ModelId, RevisionId
 from streams.instant import format_instant
 
 _ENCODE = msgspec.json.Encoder().encode
 TOKEN = "{token}"
+_LIVES = b',"ttl_s":'
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """A decision as it is told: what every answer with it shares."""
+
+    decision_id: DecisionId
+    revision: RevisionId
+    model: ModelId
+    degraded: tuple[str, ...]
+    fallback: bool
+    """Whether a placement shows its fallback."""
+    pieces: tuple[bytes, ...]
+    """The JSON of the placements, cut where each item's ttl_s stands: one piece more than there are items."""
+    expires: tuple[Millis, ...]
+    """Of each item, in the order of the cuts."""
 
 
 class Around(msgspec.Struct, frozen=True):
@@ -29,56 +50,90 @@ class Around(msgspec.Struct, frozen=True):
     """What this request, not its decision, had to do without: `events_not_kept`."""
 
 
-def encode(decision: Decision, tokens: Sequence[Sequence[str]], around: Around) -> bytes:
+class _Item(msgspec.Struct, omit_defaults=True):
+    """An item as an app reads it, but for its ttl_s."""
+
+    offer_id: str
+    campaign_id: str
+    rank: int
+    about: dict[str, str]
+    token: str
+    expires_at: str
+    offline: Offline
+    representation: Shown
+    price: PriceTag | None = None
+
+
+def told(decision: Decision, tokens: Sequence[Sequence[str]]) -> Told:
+    """Write down what stays."""
+    pieces = [b"["]
+    for number, (slate, minted) in enumerate(zip(decision.placements, tokens, strict=True)):
+        pieces[-1] += _head(slate) if number == 0 else b"," + _head(slate)
+        for place, (item, token) in enumerate(zip(slate.items, minted, strict=True)):
+            pieces[-1] += (b"," if place else b"") + _item(item, token)[:-1] + _LIVES
+            pieces.append(b"}")
+        pieces[-1] += _tail(slate)
+    pieces[-1] += b"]"
+    return Told(
+        decision_id=decision.decision_id,
+        revision=decision.revision,
+        model=decision.model,
+        degraded=decision.degraded,
+        fallback=any([slate.fallback for slate in decision.placements]),
+        pieces=tuple(pieces),
+        expires=tuple([item.expires for slate in decision.placements for item in slate.items]),
+    )
+
+
+def _head(slate: PlacementSlate) -> bytes:
+    fallback = b"true" if slate.fallback else b"false"
+    return b'{"placement":%b,"fallback":%b,"refresh_after_s":%d,"items":[' % (
+        _ENCODE(slate.placement), fallback, slate.refresh_after_s,
+    )  # fmt: skip
+
+
+def _tail(slate: PlacementSlate) -> bytes:
+    return b"]}" if slate.problem is None else b'],"problem":' + _ENCODE(slate.problem) + b"}"
+
+
+def _item(item: Item, token: str) -> bytes:
+    links = {kind: link.replace(TOKEN, token) for kind, link in item.representation.action.items()}
+    shown = msgspec.structs.replace(item.representation, action=links)
+    return _ENCODE(
+        _Item(
+            item.offer_id,
+            item.campaign_id,
+            item.rank,
+            item.about,
+            token,
+            format_instant(item.expires),
+            item.offline,
+            shown,
+            item.price,
+        )
+    )
+
+
+def encode(told: Told, around: Around) -> bytes:
     """The answer's JSON."""
-    answer: dict[str, Any] = {
-        "decision_id": decision.decision_id,
-        "request_id": around.request_id,
-        "server_time": format_instant(around.now),
-        "revision": decision.revision,
-        "model": decision.model,
-        "degraded": sorted({*decision.degraded, *around.degraded}),
-        "withdrawn": around.withdrawn,
-        "events": around.events,
-        "took_ms": round(around.took_ms, 3),
-        "placements": [
-            _placement(slate, minted, around.now) for slate, minted in zip(decision.placements, tokens, strict=True)
-        ],
-    }
-    if around.ruled_out is not None:
-        answer["ruled_out"] = around.ruled_out
-    return _ENCODE(answer)
-
-
-def _placement(slate: PlacementSlate, tokens: Sequence[str], now: Millis) -> dict[str, Any]:
-    placement: dict[str, Any] = {
-        "placement": slate.placement,
-        "fallback": slate.fallback,
-        "refresh_after_s": slate.refresh_after_s,
-        "items": [_item(item, token, now) for item, token in zip(slate.items, tokens, strict=True)],
-    }
-    if slate.problem is not None:
-        placement["problem"] = slate.problem
-    return placement
-
-
-def _item(item: Item, token: str, now: Millis) -> dict[str, Any]:
-    shown = msgspec.to_builtins(item.representation)
-    shown["action"] = {kind: link.replace(TOKEN, token) for kind, link in item.representation.action.items()}
-    found: dict[str, Any] = {
-        "offer_id": item.offer_id,
-        "campaign_id": item.campaign_id,
-        "rank": item.rank,
-        "about": item.about,
-        "token": token,
-        "expires_at": format_instant(item.expires),
-        "ttl_s": max(0, (item.expires - now) // 1000),
-        "offline": item.offline,
-        "representation": shown,
-    }
-    if item.price is not None:
-        found["price"] = item.price
-    return found
+    degraded = sorted({*told.degraded, *around.degraded}) if around.degraded else told.degraded
+    head = b'{"decision_id":%b,"request_id":%b,"server_time":"%b","revision":%b,"model":%b' % (
+        _ENCODE(told.decision_id),
+        _ENCODE(around.request_id),
+        format_instant(around.now).encode(),
+        _ENCODE(told.revision),
+        _ENCODE(told.model),
+    )
+    aside = b',"degraded":%b,"withdrawn":%b,"events":%b,"took_ms":%b,"placements":' % (
+        _ENCODE(degraded),
+        _ENCODE(around.withdrawn),
+        _ENCODE(around.events),
+        _ENCODE(round(around.took_ms, 3)),
+    )
+    lives = [b"%d" % max(0, (expires - around.now) // 1000) for expires in told.expires]
+    placements = chain.from_iterable(zip(told.pieces, [*lives, b""], strict=True))
+    ruled_out = b"" if around.ruled_out is None else b',"ruled_out":' + _ENCODE(around.ruled_out)
+    return b"".join([head, aside, *placements, ruled_out, b"}"])
 
 
 def ruled_out(decision: Decision, verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
-from loadtests.kafka_server import KafkaServer, kafka_server
 from loadtests.postgres_server import postgres
 from loadtests.valkey_servers import ValkeyCluster, cluster
 from streams.address import Address
+
+from loadtests.kafka_server import KafkaServer, kafka_server
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Stop
 from streams.valkey import Client, Keys, connect

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offers import cache
+from offers import cache, reply
 from offers.cache import CachedDecision, Expected
 from offers.catalog import Catalog
 from offers.condition import Leaf, Op
@@ -163,9 +163,10 @@ def decision(consulted: tuple[str, ...] = (), valid_until: Millis = NOW + HOUR_M
 
 
 def entry_of(made: Decision, market: Market = EMPTY, stamp: int = 7, located_at: Millis = NOW) -> CachedDecision:
+    tokens = tuple(tuple("ot1.x" for _ in slate.items) for slate in made.placements)
     return CachedDecision(
-        cache.FORMAT, stamp, made.revision, made.model, market.epoch, market.version, made.consulted,
-        made.valid_until, located_at, made, (),
+        cache.FORMAT, stamp, b"seen", made.valid_until, market.epoch, market.version, made.consulted, made.now,
+        made.valid_until, located_at, reply.told(made, tokens),
     )  # fmt: skip
 
 

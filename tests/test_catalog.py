@@ -203,7 +203,7 @@ def test_candidates_are_an_offer_with_each_of_its_subjects_and_share_their_views
     assert (lounge.view.subject, lounge.view.facts) == (first.facts, {"customer.age": (7, NOW)})
     assert (general.subject, general.view.subject, general.inclusion) == (NOTHING, {}, 0.5)
     none = book.candidates(inputs())
-    assert none.of_offer(book.layout.index(book.by_id[upgrade.offer.id])) == []
+    assert not none.of_offer(book.layout.index(book.by_id[upgrade.offer.id]))
 
 
 def test_selectors_are_those_of_the_offers_that_survive() -> None:

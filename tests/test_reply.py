@@ -96,13 +96,13 @@ AROUND = reply.Around(NOW + 4_500, "0198f2c1-7a", 12.34567)
 
 
 def answered(decision: Decision, around: reply.Around = AROUND) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(reply.encode(decision, tokens(decision), around))
+    found: dict[str, Any] = json.loads(reply.encode(reply.told(decision, tokens(decision)), around))
     return found
 
 
 def test_nine_items_with_three_pictures_each_travel_in_under_6_kb() -> None:
     decision = full()
-    body = reply.encode(decision, tokens(decision), AROUND)
+    body = reply.encode(reply.told(decision, tokens(decision)), AROUND)
     assert [len(slate.items) for slate in decision.placements] == [3, 3, 3]
     assert all(len(item.representation.image.variants) == 3 for slate in decision.placements for item in slate.items)
     assert 16_000 < len(body) < 20_000
@@ -192,6 +192,6 @@ def test_counts_and_reasons_come_only_when_asked_for() -> None:
 
 
 def test_the_answer_holds_no_score() -> None:
-    body = reply.encode(full(), tokens(full()), AROUND).decode()
+    body = reply.encode(reply.told(full(), tokens(full())), AROUND).decode()
     assert "score" not in body and "propensity" not in body
     assert parse_instant(json.loads(body)["server_time"]) == NOW + 4_500

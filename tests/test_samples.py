@@ -13,6 +13,7 @@ import pytest
 from offers import cache, revisions
 from offers.cache import CachedDecision
 from offers.proposition import Decision, Item, Offline, Picture, PlacementSlate, PriceTag, Shown
+from offers.reply import told
 from offers.tokens import CustomerToken, CustomerTokens, OfferToken, OfferTokens, keys_of
 from scoring import model_folder
 from scoring.propensity import load
@@ -98,23 +99,26 @@ ITEM = Item(
     PriceTag(4_900, "EUR", "49,00 €", "2026-11-21T18:03:40Z"),
 )  # fmt: skip
 GONE = PlacementSlate(PlacementId("gone"), False, 0, (), "UNKNOWN_PLACEMENT")
+DECIDED = Decision(
+    DECISION, NOW, RevisionId("r-0123456789ab"), ModelId("prior"), ("model_unavailable",),
+    (PlacementSlate(HERO, False, 120, (ITEM,)), GONE),
+    (("OUTRANKED", 2),), CANDIDATES, (SHOWN,), NOW + 60_000, (SAILING,),
+)  # fmt: skip
 CACHED = CachedDecision(
-    v=1,
+    v=2,
     stamp=2**64 - 1,
-    revision=RevisionId("r-0123456789ab"),
-    model=ModelId("prior"),
+    seen=bytes(range(16)),
+    seen_until=NOW + 30_000,
     market_epoch="log-1",
     market_version=5,
     consulted=(SAILING, "line:ITLIV-ITOLB"),
+    decided_at=NOW,
     valid_until=NOW + 60_000,
     located_at=NOW - 1_000,
-    decision=Decision(
-        DECISION, NOW, RevisionId("r-0123456789ab"), ModelId("prior"), ("model_unavailable",),
-        (PlacementSlate(HERO, False, 120, (ITEM,)), GONE),
-        (("OUTRANKED", 2),), CANDIDATES, (SHOWN,), NOW + 60_000, (SAILING,),
-    ),
-    tokens=(("ot1.x",), ()),
-)  # fmt: skip
+    told=told(DECIDED, (("ot1.x",), ())),
+)
+CACHED_BEFORE = msgspec.structs.replace(CACHED, seen=b"", seen_until=0)
+"""What version 1 kept of the same decision, as it is read now."""
 
 EVENT = Event(
     "e-91", "app", "offer.exposed", "c-Ü", NOW,
@@ -150,11 +154,12 @@ def test_a_decision_record_of_version_1_is_read_and_no_other() -> None:
         record.decode(record.encode(msgspec.structs.replace(RECORD, v=2)))
 
 
-def test_a_cached_decision_of_version_1_is_read_and_another_is_no_decision() -> None:
-    stored = sample("cached_decision.v1.bin")
-    assert cache.decode(stored) == CACHED
-    assert stored[1] == 1, "the version is its first entry"
-    assert cache.decode(cache.encode(msgspec.structs.replace(CACHED, v=2))) is None
+def test_cached_decisions_of_versions_1_and_2_are_read_and_another_is_no_decision() -> None:
+    stored = {version: sample(f"cached_decision.v{version}.bin") for version in (1, 2)}
+    assert cache.decode(stored[1]) == CACHED_BEFORE
+    assert cache.decode(stored[2]) == CACHED
+    assert [form[1] for form in stored.values()] == [1, 2], "the version is its first entry"
+    assert cache.decode(cache.encode(msgspec.structs.replace(CACHED, v=3))) is None
 
 
 def test_an_event_of_version_1_is_read_and_no_other() -> None:

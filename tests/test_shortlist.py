@@ -127,7 +127,8 @@ def test_what_the_index_excluded_is_counted_and_not_looked_at() -> None:
 
 def test_an_offer_counts_once_however_many_subjects_it_has() -> None:
     bookings = Selector("booking")
-    upgrade, none = offer("upgrade", about=bookings), offer("none", about=Selector("venue", "here"))
+    upgrade = offer("upgrade", about=bookings, eligibility=OPEN)
+    none = offer("none", about=Selector("venue", "here"))
     subjects = {bookings.key: tuple(Subject(f"booking:b{n}") for n in range(3))}
     asked = inputs(subjects=subjects)
     codes = {"booking:b0": Code.CAP_BOOKING_REACHED, "booking:b1": Code.SUPPRESSED, "booking:b2": None}
