@@ -22,7 +22,6 @@ from offers.folder import load_folder
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
 from scoring.evaluate import page
-from streams.embedded_valkey import running
 from streams.errors import InvalidInput, NotFound, OffingError, Stop
 from streams.events import MAX_ID
 from streams.findings import has_errors
@@ -99,29 +98,43 @@ def consume(while_parent: Annotated[int, typer.Option(hidden=True)] = 0) -> None
 @app.command()
 @command
 def migrate() -> None:
-    """Bring the ledger's schema to this version."""
-    with closing(runtime.ledger(settings())):
-        console.print("the ledger's schema is of this version")
+    """Bring the ledger's schema to this version, and make the topics of a log on Kafka that are missing."""
+    found = settings()
+    found.artifacts.mkdir(parents=True, exist_ok=True)
+    with closing(runtime.unprepared_ledger(found)) as book:
+        book.migrate()
+    console.print("the ledger's schema is of this version")
+    for topic in runtime.prepare_log(found):
+        console.print(f"topic {topic} is made")
 
 
 @app.command("doctor")
 @command
-def examine(as_json: Json = False) -> None:
+def examine(
+    mend: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without losing anything.")] = False,
+    as_json: Json = False,
+) -> None:
     """Look for what would lose data, and say the mend. Exits 1 if anything is wrong."""
     found = settings()
-    with closing(runtime.ledger(found)) as book, closing(runtime.event_log(found)) as log:
-        url = found.redis_url or running(found.valkey_folder)
-        diagnoses = doctor.examine(found, url, log, book)
+    with closing(runtime.unprepared_ledger(found)) as book:
+        parts = runtime.doctors_parts(found, book)
+        diagnoses = doctor.fix(parts) if mend else doctor.examine(parts)
     if as_json:
         say([asdict(diagnosis) for diagnosis in diagnoses])
     else:
         table = Table("", "looked at", "found", "mend")
         for each in diagnoses:
             mark = "[green]good[/green]" if each.good else "[red]bad[/red]"
-            table.add_row(mark, each.name, escape(each.found), "" if each.good else escape(each.mend))
+            table.add_row(mark, each.name, escape(each.found), _done(each))
         console.print(table)
     if not all(diagnosis.good for diagnosis in diagnoses):
         raise typer.Exit(1)
+
+
+def _done(each: doctor.Diagnosis) -> str:
+    if each.good:
+        return "[green]mended[/green]" if each.mended else ""
+    return escape(each.mend)
 
 
 @campaigns.command("check")

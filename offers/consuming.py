@@ -1,24 +1,27 @@
 """`offing consume`: every consumer, a thread each, until a signal or until one of them must not go on."""
 
+import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from types import FrameType
 
 from prometheus_client import CollectorRegistry, start_http_server
 
 from offers.listening import unusable
-from offers.runtime import activation, deployment, event_log, ledger
+from offers.runtime import activation, deployment, event_log, serving_ledger
 from streams import telemetry
 from streams.consumer import Consumer, by_the_clock, by_the_record
 from streams.deployment import Deployment
 from streams.embedded_valkey import running
-from streams.errors import OffingError, Stop
+from streams.errors import OffingError, Retry, Stop
 from streams.host_metrics import HostMetrics
 from streams.lake import Lake
 from streams.lake_consumer import Flush, LakeConsumer
 from streams.location_consumer import LocationConsumer
+from streams.log import EventLog
 from streams.market_consumer import MarketConsumer
 from streams.market_store import MarketStore
 from streams.profile_consumer import ProfileConsumer
@@ -26,6 +29,7 @@ from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.valkey import Keys, connect
 
+logger = logging.getLogger("offing.consuming")
 STOP_S = 30.0
 LOOK_S = 0.5
 
@@ -42,7 +46,7 @@ def store_url(settings: Settings) -> str:
 
 def consume(settings: Settings, parent: int | None = None) -> None:
     """Run every consumer, a thread each, until a signal, the parent's end, or a Stop error of any, which is raised."""
-    log, book = event_log(settings), ledger(settings)
+    book, log = serving_ledger(settings), log_that_answers(settings)
     active = activation(settings, book)
     active.load()
     active.start()
@@ -69,6 +73,16 @@ def consume(settings: Settings, parent: int | None = None) -> None:
         active.stop()
         log.close()
         book.close()
+
+
+def log_that_answers(settings: Settings) -> EventLog:
+    """Waits for a Kafka that is away. A signal ends the process meanwhile: there is nothing to finish."""
+    while True:
+        try:
+            return event_log(settings)
+        except Retry as error:
+            logger.error("waiting for the log", extra={"code": error.code, "after_s": error.after_s})
+            time.sleep(error.after_s or LOOK_S)
 
 
 def counting(settings: Settings, parent: int | None) -> HostMetrics:

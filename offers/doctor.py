@@ -1,22 +1,31 @@
 """`offing doctor`: what would lose data or break at midnight, found before it does, with the mend."""
 
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import redis
 
+from offers.folder import load_folder
 from offers.ledger import Ledger
-from streams.errors import OffingError
+from streams.errors import OffingError, Stop
+from streams.findings import has_errors
 from streams.log import EventLog
 from streams.settings import Settings
-from streams.valkey import Client, connect
+from streams.valkey import Client
 
-EVICTION = "eviction policy"
-"""The one finding with which `offing serve` does not start: profiles would be forgotten without a trace."""
+ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER = "artifacts", "campaigns", "disk", "log", "ledger"
+LEDGER_CLOCK, STORE, EVICTION, STORE_CLOCK = "ledger's clock", "store", "eviction policy", "store's clock"
+TOKEN_KEYS, TOPIC = "token keys", "topic"
+LOOKED_AT = (ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER, LEDGER_CLOCK, STORE, EVICTION, STORE_CLOCK, TOKEN_KEYS)
+"""In this order; of a log on Kafka also each `topic`, by name."""
 LEAST_DISK_BYTES = 512 << 20
 MOST_SKEW_S = 2.0
+NTP = "run an NTP client on both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,57 +36,160 @@ class Diagnosis:
     good: bool
     found: str
     mend: str = ""
+    code: str = ""
+    """With which `offing serve` refuses to start, since it would lose data; empty: it starts and says what is bad."""
+    mended: bool = False
+    """It was bad, and `--fix` made it good."""
 
 
-def examine(settings: Settings, store_url: str | None, log: EventLog, ledger: Ledger) -> tuple[Diagnosis, ...]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is looked at, made by runtime. The functions raise OffingError if it does not answer."""
+
+    settings: Settings
+    ledger: Ledger
+    log: Callable[[], EventLog]
+    store: Callable[[], Client | None]
+    """None: embedded, and nothing of it runs."""
+    topics: Callable[[], Sequence[Diagnosis]] = tuple
+    make_topics: Callable[[], object] = tuple
+
+
+def examine(parts: Parts) -> tuple[Diagnosis, ...]:
     """Everything, in a fixed order; a check that cannot be made is a bad one."""
-    checks: list[Callable[[], Iterator[Diagnosis]]] = [
-        lambda: _disk(settings),
-        lambda: _log(log),
-        lambda: _ledger(ledger),
-        lambda: _store(store_url),
-    ]
-    return tuple(diagnosis for check in checks for diagnosis in check())
+    checks = (_artifacts, _campaigns, _disk, _log, _ledger, _store, _token_keys)
+    return tuple(diagnosis for check in checks for diagnosis in check(parts))
 
 
-def _disk(settings: Settings) -> Iterator[Diagnosis]:
-    free = shutil.disk_usage(settings.artifacts).free
-    mend = f"free {LEAST_DISK_BYTES >> 20} MiB, or move OFFING_ARTIFACTS to a larger disk"
-    yield Diagnosis("disk", free >= LEAST_DISK_BYTES, f"{free >> 20} MiB free in {settings.artifacts}", mend)
+def fix(parts: Parts) -> tuple[Diagnosis, ...]:
+    """Mend what can be mended without losing anything, and look again."""
+    bad = [diagnosis.name for diagnosis in examine(parts) if not diagnosis.good]
+    for kind, mend in MENDS.items():
+        if any(name == kind or name.startswith(f"{kind} ") for name in bad):
+            with suppress(OffingError, OSError):  # it stays bad, and the second look says why
+                mend(parts)
+    return tuple(replace(found, mended=found.good and found.name in bad) for found in examine(parts))
 
 
-def _log(log: EventLog) -> Iterator[Diagnosis]:
-    try:
-        yield Diagnosis("log", True, f"incarnation {log.epoch()[:12]}")
-    except OffingError as error:
-        yield Diagnosis("log", False, error.message, "see the message; the log's file is OFFING_LOG")
+def refusal(found: Sequence[Diagnosis]) -> Stop | None:
+    """Why `offing serve` must not start; None: it may."""
+    for diagnosis in found:
+        if not diagnosis.good and diagnosis.code:
+            return Stop(diagnosis.code, f"{diagnosis.name}: {diagnosis.found}; {diagnosis.mend}")
+    return None
 
 
-def _ledger(ledger: Ledger) -> Iterator[Diagnosis]:
-    try:
-        ledger.check()
-        yield Diagnosis("ledger", True, "its schema is of this version")
-    except OffingError as error:
-        yield Diagnosis("ledger", False, error.message, "run `offing migrate`")
-
-
-def _store(url: str | None) -> Iterator[Diagnosis]:
-    if url is None:
-        yield Diagnosis("store", True, "embedded: started and configured by `offing serve`")
+def _artifacts(parts: Parts) -> Iterator[Diagnosis]:
+    folder = parts.settings.artifacts
+    if not folder.exists():
+        yield Diagnosis(ARTIFACTS, False, f"there is no {folder}", "`offing doctor --fix` makes it, so does serve")
         return
-    client = connect(url, "offing-doctor")
+    usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    found = "can be written" if usable else "is not a folder in which this user may write"
+    yield Diagnosis(ARTIFACTS, usable, f"{folder} {found}", "mend its owner or mode, or set OFFING_ARTIFACTS")
+
+
+def _campaigns(parts: Parts) -> Iterator[Diagnosis]:
+    folder = parts.settings.campaigns
+    loaded = load_folder(folder)
+    errors = [finding for finding in loaded.findings if has_errors((finding,))]
+    count = 0 if loaded.campaigns is None else len(loaded.campaigns.campaigns)
+    found = f"{len(errors)} errors, the first: {errors[0]}" if errors else f"{count} campaigns in {folder}"
+    yield Diagnosis(CAMPAIGNS, not errors, found, f"see `offing campaigns check {folder}`")
+
+
+def _disk(parts: Parts) -> Iterator[Diagnosis]:
+    wanted = parts.settings.artifacts.resolve()
+    folder = next(path for path in (wanted, *wanted.parents) if path.is_dir())
+    free = shutil.disk_usage(folder).free
+    mend = f"free {LEAST_DISK_BYTES >> 20} MiB, or move OFFING_ARTIFACTS to a larger disk"
+    yield Diagnosis(DISK, free >= LEAST_DISK_BYTES, f"{free >> 20} MiB free in {folder}", mend)
+
+
+def _log(parts: Parts) -> Iterator[Diagnosis]:
+    file = parts.settings.log_file
+    try:
+        yield from parts.topics()
+        if parts.settings.kafka is None and not file.exists():
+            yield Diagnosis(LOG, True, f"written to {file} from the first start on")
+            return
+        with closing(parts.log()) as log:
+            yield Diagnosis(LOG, True, f"incarnation {log.epoch()[:12]}")
+    except OffingError as error:
+        code = error.code if isinstance(error, Stop) else ""
+        yield Diagnosis(LOG, False, error.message, "see the message; OFFING_LOG names the log", code)
+
+
+def _ledger(parts: Parts) -> Iterator[Diagnosis]:
+    try:
+        parts.ledger.check()
+    except Stop as error:
+        yield Diagnosis(LEDGER, False, error.message, "`offing migrate`, or `offing doctor --fix`", error.code)
+        return
+    except OffingError as error:
+        yield Diagnosis(LEDGER, False, error.message, "start the database, or mend OFFING_LEDGER_URL")
+        return
+    yield Diagnosis(LEDGER, True, "its schema is of this version")
+    now = parts.ledger.now_s()
+    if now is not None:
+        yield _clock(LEDGER_CLOCK, now)
+
+
+def _store(parts: Parts) -> Iterator[Diagnosis]:
+    mend = "start Redis, or mend OFFING_REDIS_URL"
+    try:
+        client = parts.store()
+    except OffingError as error:
+        yield Diagnosis(STORE, False, error.message, mend)
+        return
+    if client is None:
+        yield Diagnosis(STORE, True, "embedded: started and configured by `offing serve`")
+        return
     try:
         yield from _redis(client)
     except redis.RedisError as error:
-        yield Diagnosis("store", False, f"{type(error).__name__}: no answer", "start Redis, or mend OFFING_REDIS_URL")
+        yield Diagnosis(STORE, False, f"{type(error).__name__}: no answer", mend)
     finally:
         client.close()
 
 
 def _redis(client: Client) -> Iterator[Diagnosis]:
-    policy = client.info("memory").get("maxmemory_policy", "unknown")
+    policy = str(client.info("memory").get("maxmemory_policy", "unknown"))
     mend = "set maxmemory-policy noeviction: an evicted profile is a customer forgotten until the next rebuild"
-    yield Diagnosis(EVICTION, policy == "noeviction", str(policy), mend)
     seconds, micros = client.time()
-    skew = abs(time.time() - (seconds + micros / 1e6))
-    yield Diagnosis("clock skew", skew <= MOST_SKEW_S, f"{skew:.2f} s between this host and Redis", "run an NTP client")
+    yield Diagnosis(STORE, True, "it answers")
+    yield Diagnosis(EVICTION, policy == "noeviction", policy, mend, "STORE_EVICTS")
+    yield _clock(STORE_CLOCK, seconds + micros / 1e6)
+
+
+def _clock(name: str, theirs_s: float) -> Diagnosis:
+    skew = abs(time.time() - theirs_s)
+    return Diagnosis(name, skew <= MOST_SKEW_S, f"{skew:.2f} s from this host's", NTP)
+
+
+def _token_keys(parts: Parts) -> Iterator[Diagnosis]:
+    settings = parts.settings
+    path = settings.token_file
+    if settings.token_keys:
+        names = ", ".join(name for name, _ in settings.token_keys)
+        yield Diagnosis(TOKEN_KEYS, True, f"OFFING_TOKEN_KEYS: {names}; the first signs")
+    elif not settings.embedded:
+        mend = "set OFFING_TOKEN_KEYS to KEY_ID:SECRET, the same in every process (openssl rand -hex 32)"
+        yield Diagnosis(TOKEN_KEYS, False, "OFFING_TOKEN_KEYS is not set", mend, "SETTING_MISSING")
+    elif path.exists():
+        yield Diagnosis(TOKEN_KEYS, _mode(path) & 0o077 == 0, f"{path}, mode {_mode(path):o}", f"chmod 600 {path}")
+    else:
+        yield Diagnosis(TOKEN_KEYS, True, f"written to {path} at the first start")
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+MENDS: Mapping[str, Callable[[Parts], object]] = {
+    ARTIFACTS: lambda parts: parts.settings.artifacts.mkdir(parents=True, exist_ok=True),
+    TOKEN_KEYS: lambda parts: parts.settings.token_file.chmod(0o600),
+    TOPIC: lambda parts: parts.make_topics(),
+    LEDGER: lambda parts: parts.ledger.migrate(),
+}
+"""The first word of a finding's name -> what mends it. Nothing here takes anything away."""

@@ -101,6 +101,13 @@ class Ledger:
         """Raises Stop LEDGER_SCHEMA if the schema is not of this program's version."""
         self._database.check()
 
+    def now_s(self) -> float | None:
+        """The database's clock; None: it has none but this host's."""
+        if self._database.engine.dialect.name == "sqlite":
+            return None
+        with self._database.reading() as connection:
+            return float(connection.execute(sa.select(sa.extract("epoch", sa.func.clock_timestamp()))).scalar_one())
+
     def create_key(self, name: str, scopes: Iterable[str], now: Millis) -> str:
         """The new key's secret, shown this once. Raises InvalidInput KEY_NAME, KEY_NAME_TAKEN or SCOPE_UNKNOWN."""
         if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():

@@ -1,8 +1,10 @@
 """The ledger's database: one engine for SQLite and PostgreSQL, its transactions, its schema and its versions."""
 
+import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,14 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from streams.errors import InvalidInput, Retry, Stop
@@ -23,6 +32,19 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 DIALECTS = ("sqlite", "postgresql")
 WAIT_S = 5
 """How long a connection, a lock or a statement may take."""
+LONGEST_S = 10.0
+"""How long a transaction may take, by this side's clock: a server that hangs does not look at its own."""
+MIGRATION_S = 300.0
+POOL = {"pool_size": 2, "max_overflow": 4, "pool_timeout": WAIT_S, "pool_recycle": 1_800}
+TCP = {
+    "connect_timeout": WAIT_S,
+    "keepalives_idle": WAIT_S,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 2 * WAIT_S * 1000,
+    "application_name": "offing",
+}
+"""libpq's: a host that vanished without a word is noticed in seconds, not in the kernel's two hours."""
 _ALEMBIC = threading.Lock()
 """Alembic keeps its running context in module globals, so one process migrates one ledger at a time."""
 
@@ -30,31 +52,54 @@ _ALEMBIC = threading.Lock()
 class LedgerDatabase:
     """Thread-safe. On PostgreSQL the schema is the namespace; in SQLite the namespaces of a file share its tables."""
 
-    def __init__(self, url: str, namespace: str) -> None:
+    def __init__(self, url: str, namespace: str, *, longest_s: float = LONGEST_S) -> None:
         self.engine = _engine(url, namespace)
         self._namespace = namespace
+        self._longest_s = longest_s
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """One transaction that only reads. Raises Retry LEDGER_UNAVAILABLE."""
-        return self._transaction("reads")
+        """One transaction that only reads. Raises Retry LEDGER_UNAVAILABLE, LEDGER_SCHEMA."""
+        return self._transaction("reads", self._longest_s)
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """One transaction, committed at its end. Raises Retry LEDGER_UNAVAILABLE; constraint errors pass through."""
-        return self._transaction("writes")
+        """One transaction, committed at its end. Raises Retry LEDGER_UNAVAILABLE, LEDGER_SCHEMA; constraint errors
+
+        pass through."""
+        return self._transaction("writes", self._longest_s)
 
     @contextmanager
-    def _transaction(self, intent: str) -> Iterator[Connection]:
+    def _transaction(self, intent: str, longest_s: float) -> Iterator[Connection]:
         try:
-            with self.engine.connect() as connection:
+            with _Limit(longest_s) as limit, self._connected(limit) as connection:
                 connection = connection.execution_options(offing_intent=intent)
                 with connection.begin():
                     yield connection
         except PoolTimeout as error:
             raise _unavailable(error) from error
         except DBAPIError as error:
-            if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) or error.connection_invalidated:
+            if isinstance(error, ProgrammingError) or "no such table" in str(error.orig):
+                message = "the ledger's tables are not those of this program; run `offing migrate`"
+                raise Retry("LEDGER_SCHEMA", message, after_s=1) from error
+            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
                 raise _unavailable(error) from error
             raise
+
+    def _connected(self, limit: "_Limit") -> Connection:
+        """A connection that answers: if the server let go of it while it was pooled it is replaced, and so are all."""
+        connection = self.engine.connect()
+        if self.engine.dialect.name == "sqlite":
+            return connection
+        limit.watch(connection)
+        try:
+            connection.exec_driver_sql("")  # the shortest question there is
+            connection.rollback()
+        except DBAPIError as error:
+            connection.close()
+            if not error.connection_invalidated:
+                raise
+            connection = self.engine.connect()
+            limit.watch(connection)
+        return connection
 
     def migrate(self, version: str = "head") -> None:
         """Bring the schema to this version; concurrent calls, from other hosts too, wait for each other.
@@ -74,12 +119,12 @@ class LedgerDatabase:
         expected = ScriptDirectory(str(MIGRATIONS)).get_current_head()
         if found != expected:
             message = f"the ledger's schema is {found or 'missing'}, this program expects {expected}"
-            raise Stop("LEDGER_SCHEMA", f"{message}; run `offing doctor --fix` with the newest program in use")
+            raise Stop("LEDGER_SCHEMA", f"{message}; run `offing migrate` with the newest program in use")
 
     def _run(self, step: Any, version: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        with _ALEMBIC, self.writing() as connection:
+        with _ALEMBIC, self._transaction("writes", MIGRATION_S) as connection:
             if self.engine.dialect.name == "postgresql":
                 _enter_schema(connection, self._namespace)
             config.attributes["connection"] = connection
@@ -90,8 +135,44 @@ class LedgerDatabase:
                 raise Stop("LEDGER_SCHEMA", f"{message}; a newer program may have migrated it: use that one") from error
 
 
+class _Limit:
+    """Cuts the line to a PostgreSQL that has not answered everything in this time; whoever waits gets an error."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._timer = threading.Timer(longest_s, self._cut)
+        self._timer.daemon = True
+        self._line: socket.socket | None = None
+
+    def watch(self, connection: Connection) -> None:
+        """This is the line. The descriptor is one of our own: the driver's number may soon be somebody else's."""
+        driver: Any = connection.connection.dbapi_connection
+        self._let_go()
+        self._line = socket.socket(fileno=os.dup(driver.fileno()))
+        if not self._timer.is_alive():
+            self._timer.start()
+
+    def _cut(self) -> None:
+        with suppress(OSError):  # the other side may have ended it, or this one just now
+            if self._line is not None:
+                self._line.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        if self._line is not None:
+            self._line.close()
+
+    def __enter__(self) -> "_Limit":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._timer.cancel()
+        if self._timer.is_alive():
+            self._timer.join()
+        self._let_go()
+
+
 def _enter_schema(connection: Connection, namespace: str) -> None:
     """One migration per namespace at a time: neither CREATE SCHEMA IF NOT EXISTS nor Alembic is safe in a race."""
+    connection.execute(sa.text(f"SET LOCAL statement_timeout TO {int(MIGRATION_S * 1000)}"))
     connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"offing.ledger.{namespace}"))))
     connection.execute(sa.schema.CreateSchema(namespace, if_not_exists=True))
 
@@ -106,10 +187,7 @@ def _engine(url: str, namespace: str) -> Engine:
             return _sqlite(sa.create_engine(parsed, connect_args={"timeout": WAIT_S, "check_same_thread": False}))
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return _postgresql(
-            sa.create_engine(parsed, pool_pre_ping=True, pool_timeout=WAIT_S, connect_args={"connect_timeout": WAIT_S}),
-            namespace,
-        )
+        return _postgresql(sa.create_engine(parsed, **POOL, connect_args=TCP), namespace)
     except (ArgumentError, NoSuchModuleError) as error:
         raise InvalidInput("LEDGER_URL", "OFFING_LEDGER_URL is not a SQLAlchemy URL (not shown here)") from error
     except ModuleNotFoundError as error:

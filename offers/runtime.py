@@ -10,6 +10,7 @@ from offers.acceptance import Acceptance
 from offers.activation import Activation, Sources
 from offers.answer import Answerer, Tools
 from offers.answer_store import AnswerStore
+from offers.doctor import Diagnosis, Parts
 from offers.engine import Engine
 from offers.exposure import WriteBehind
 from offers.lag import Lag
@@ -17,10 +18,14 @@ from offers.ledger import Ledger
 from offers.tokens import CustomerTokens, OfferTokens, TokenKeys, keys_of, new_secret, parse_keys
 from streams import telemetry
 from streams.deployment import Deployment
+from streams.embedded_valkey import running
+from streams.errors import OffingError, Retry
 from streams.host_metrics import HostMetrics
 from streams.ids import Millis
+from streams.kafka_log import KafkaLog
+from streams.kafka_topics import create, examine
 from streams.lake import Lake
-from streams.log import EventLog
+from streams.log import TOPICS, EventLog
 from streams.market_store import MarketStore
 from streams.market_tail import MarketTail
 from streams.multiplexed import Multiplexed
@@ -29,7 +34,8 @@ from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
 from streams.valkey import DECISION_TIMEOUT_S, Keys, connect, connect_async
 
-SECRET_FILE = "token_keys"
+LOG_WAIT_S = 1.0
+logger = logging.getLogger("offing.runtime")
 
 
 def wall_clock() -> Millis:
@@ -42,7 +48,7 @@ def token_keys(settings: Settings) -> TokenKeys:
     if settings.token_keys:
         return keys_of(settings.token_keys, settings.namespace)
     settings.check_serving()
-    path = settings.artifacts / SECRET_FILE
+    path = settings.token_file
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -54,18 +60,78 @@ def token_keys(settings: Settings) -> TokenKeys:
 
 
 def ledger(settings: Settings) -> Ledger:
-    """The ledger, its schema brought up to date."""
-    settings.artifacts.mkdir(parents=True, exist_ok=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # else every command begins with two lines of its doings
-    found = Ledger(settings.ledger, settings.namespace)
-    found.migrate()
+    """The ledger, its schema of this version: an embedded one is brought there, a named one by `offing migrate` only.
+
+    Raises Stop LEDGER_SCHEMA, Retry LEDGER_UNAVAILABLE.
+    """
+    found = unprepared_ledger(settings)
+    try:
+        _prepare(found, settings)
+    except OffingError:
+        found.close()
+        raise
     return found
 
 
+def serving_ledger(settings: Settings) -> Ledger:
+    """The same for a process that serves: it starts beside a ledger that does not answer, and says so.
+
+    Decisions need it for no more than keys. Raises Stop LEDGER_SCHEMA.
+    """
+    found = unprepared_ledger(settings)
+    try:
+        _prepare(found, settings)
+    except Retry as error:
+        logger.error("starting without the ledger: no API key is known until it answers", extra={"code": error.code})
+    return found
+
+
+def unprepared_ledger(settings: Settings) -> Ledger:
+    """The ledger as it is."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # else every command begins with two lines of its doings
+    return Ledger(settings.ledger, settings.namespace)
+
+
+def _prepare(found: Ledger, settings: Settings) -> None:
+    if settings.ledger_url:
+        found.check()
+    else:
+        settings.artifacts.mkdir(parents=True, exist_ok=True)
+        found.migrate()
+
+
 def event_log(settings: Settings) -> EventLog:
-    """The event log."""
+    """The event log, in a file or on Kafka. Raises Stop TOPICS_MISSING and whatever SqliteLog and KafkaLog raise."""
+    if settings.kafka is not None:
+        return KafkaLog(settings.kafka, settings.namespace)
     settings.log_file.parent.mkdir(parents=True, exist_ok=True)
     return SqliteLog(settings.log_file, clock=wall_clock)
+
+
+def prepare_log(settings: Settings) -> tuple[str, ...]:
+    """Make what of the log has to be there before it is opened: the topics on Kafka. The names of those made."""
+    return () if settings.kafka is None else create(settings.kafka, settings.namespace, TOPICS)
+
+
+def doctors_parts(settings: Settings, book: Ledger) -> Parts:
+    """What `offing doctor` looks at."""
+    embedded = running(settings.valkey_folder) if settings.valkey_folder.is_dir() else None
+    url = settings.redis_url or embedded
+    return Parts(
+        settings,
+        book,
+        log=lambda: event_log(settings),
+        store=lambda: None if url is None else connect(url, "offing-doctor"),
+        topics=lambda: _topics(settings),
+        make_topics=lambda: prepare_log(settings),
+    )
+
+
+def _topics(settings: Settings) -> list[Diagnosis]:
+    if settings.kafka is None:
+        return []
+    found = examine(settings.kafka, settings.namespace, TOPICS)
+    return [Diagnosis(each.name, each.good, each.found, each.mend) for each in found]
 
 
 def activation(settings: Settings, of: Ledger) -> Activation:
@@ -141,11 +207,21 @@ class Runtime:
         }
 
 
+async def _log_that_answers(settings: Settings) -> EventLog:
+    """A worker that starts while Kafka is away waits for it: one that failed to start would take the others with it."""
+    while True:
+        try:
+            return await asyncio.to_thread(event_log, settings)
+        except Retry as error:
+            logger.error("waiting for the log", extra={"code": error.code, "after_s": error.after_s})
+            await asyncio.sleep(error.after_s or LOG_WAIT_S)
+
+
 async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     """One worker's runtime: the active revision is loaded and compiled when this returns."""
     keys, names = token_keys(settings), Keys(settings.namespace)
-    book = await asyncio.to_thread(ledger, settings)
-    log = await asyncio.to_thread(event_log, settings)
+    book = await asyncio.to_thread(serving_ledger, settings)
+    log = await _log_that_answers(settings)
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
     tail = MarketTail(log, MarketStore(connect(store_url, "offing-tail"), names))

