@@ -31,7 +31,7 @@ Pair = tuple[str, int]
 LOST = (CommitFailedError, RebalanceInProgressError, IllegalGenerationError, UnknownMemberIdError)
 """Another member has the partitions by now, or soon."""
 JOIN_S = 0.1
-"""A poll that joins takes at least so long: kafka-python forgets a join that is completed between two polls."""
+"""A poll that joins takes at least so long, so that few joins are completed between two polls."""
 LOOK_S = 10.0
 """How often a member asks whether the topics are still the ones it knows, and whether anybody answers at all."""
 
@@ -79,8 +79,7 @@ class KafkaSubscription:
         self._attend()
         with kafka_errors("polling"):
             try:
-                wait_s = timeout_s if self._joined() else max(timeout_s, JOIN_S)
-                found = self._client.poll(timeout_ms=ms(wait_s), max_records=max_records)
+                found = self._polled(max_records, timeout_s)
             except NoOffsetForPartitionError:
                 found = {}
             except OffsetOutOfRangeError:
@@ -125,6 +124,21 @@ class KafkaSubscription:
     def close(self) -> None:
         with suppress(KafkaError):  # the group notices by itself after session_s
             self._client.close(autocommit=False, timeout_ms=ms(ANSWER_S))
+
+    def _polled(self, max_records: int, timeout_s: float) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """What the client's poll brings. Sees to it that a join is not given up half-way.
+
+        kafka-python 3.0.12 drops the result of a join that is completed between two polls. Joins again by itself only
+        if the group asked for it; if the metadata did, it would be no member for ever.
+        """
+        group = self._client._coordinator
+        wait_s = max(timeout_s, JOIN_S) if group.need_rejoin() else timeout_s
+        found: Mapping[TopicPartition, Sequence[ConsumerRecord]] = self._client.poll(
+            timeout_ms=ms(wait_s), max_records=max_records
+        )
+        if not self._joined() and not group.need_rejoin():
+            group.request_rejoin()
+        return found
 
     def _joined(self) -> bool:
         return self._client.group_metadata().state is MemberState.STABLE
