@@ -13,6 +13,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from offers.api import contract, decisions, events, health, problems, replays
 from offers.api.auth import Authenticator
 from offers.api.clock import server_now
+from offers.api.door import COMPRESSED_FROM, LEVEL, DecisionDoor
 from offers.api.draining import Draining
 from offers.runtime import open_runtime
 from streams import settings as configuration
@@ -71,7 +72,8 @@ def bare() -> FastAPI:
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None)
     for module in (decisions, replays, events, health):
         app.include_router(module.router)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=LEVEL)
+    app.add_middleware(DecisionDoor)
     problems.install(app)
     contract.secure(app)
     return app

@@ -5,6 +5,7 @@ import zlib
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from offers.api.incoming import Incoming
 from streams.errors import InvalidInput
 
 MAX_EVENTS_BYTES = 1 << 20
@@ -16,7 +17,7 @@ FORM = "application/x-www-form-urlencoded"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request | Incoming, limit: int) -> bytes:
     """The body, decompressed, of at most `limit` bytes; reading stops where the limit is passed.
 
     Raises InvalidInput MEDIA_TYPE, CONTENT_ENCODING, BODY_TOO_LARGE, BODY_ENCODING or BODY_TRUNCATED.

@@ -4,6 +4,7 @@ import time
 
 from fastapi import Request
 
+from offers.api.incoming import Incoming
 from offers.caller import Caller, require
 from streams.errors import InvalidInput
 from streams.ids import Millis
@@ -20,7 +21,7 @@ def server_now() -> Millis:
     return time.time_ns() // 1_000_000
 
 
-def now_of(request: Request, caller: Caller, *, simulated: bool) -> Millis:
+def now_of(request: Request | Incoming, caller: Caller, *, simulated: bool) -> Millis:
     """The instant that counts for this request. Raises InvalidInput NOT_SIMULATED, NotAllowed SCOPE_MISSING."""
     said = request.headers.get(HEADER)
     if said is None:
@@ -33,7 +34,7 @@ def now_of(request: Request, caller: Caller, *, simulated: bool) -> Millis:
     return instant_of(said, "Offing-Now")
 
 
-def said_now(request: Request, *, simulated: bool) -> Millis:
+def said_now(request: Request | Incoming, *, simulated: bool) -> Millis:
     """For judging a token's own expiry before the caller is known: a simulated namespace believes the header."""
     said = request.headers.get(HEADER)
     return instant_of(said, "Offing-Now") if simulated and said is not None else server_now()

@@ -16,6 +16,7 @@ from offers.api.bodies import MAX_DECISION_BYTES, read_body
 from offers.api.clock import instant_of
 from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, Answer, body_of, content
 from offers.api.events import arrival, rules
+from offers.api.incoming import Incoming
 from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.caller import may_act_for, may_say, require
@@ -41,10 +42,15 @@ async def decide(request: Request) -> Response:
     """Ranked, localised offers for each placement asked for. A repeated `request_id` within 10 minutes gives the same
 
     decision and counts once."""
+    return Response(await decided(request), media_type=JSON)
+
+
+async def decided(request: Request | Incoming) -> bytes:
+    """The answer to a request for decisions. Raises OffingError; the doors make a problem of it."""
     started = time.perf_counter()
     session = await session_of(request, "decide")
     wire = read(await read_body(request, MAX_DECISION_BYTES))
-    return Response(await _answer(session, wire, started), media_type=JSON)
+    return await _answer(session, wire, started)
 
 
 @router.get(

@@ -6,6 +6,7 @@ from fastapi import Request
 
 from offers.api.auth import Authenticator
 from offers.api.clock import now_of, said_now
+from offers.api.incoming import Incoming
 from offers.caller import Caller, require
 from offers.runtime import Runtime
 from streams.errors import InvalidInput, NotAllowed
@@ -26,7 +27,7 @@ class Session:
     origin: str
 
 
-async def session_of(request: Request, scope: str) -> Session:
+async def session_of(request: Request | Incoming, scope: str) -> Session:
     """Authenticate, check the scope and the origin. Raises NotAuthenticated, NotAllowed, InvalidInput."""
     runtime: Runtime = request.app.state.runtime
     simulated = runtime.settings.simulated
@@ -41,7 +42,7 @@ async def session_of(request: Request, scope: str) -> Session:
     return Session(runtime, caller, now_of(request, caller, simulated=simulated), origin)
 
 
-def _origin(request: Request, caller: Caller) -> str:
+def _origin(request: Request | Incoming, caller: Caller) -> str:
     """Only live traffic counts, trains and reports; a key may say that its traffic is a test's or a load's."""
     said = request.headers.get(ORIGIN, "live")
     if said not in ORIGINS:
