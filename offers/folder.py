@@ -36,7 +36,7 @@ from streams.sheet import Sheet
 PLACES = "places"
 NO_CAMPAIGNS = frozenset({PLACES, "schema", "tests"})
 OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES})
-MAX_CAMPAIGNS = 100_000
+MAX_CAMPAIGNS = 200_000
 MAX_FINDINGS = 1_000
 FOLLOW_UPS = {
     PLACEMENTS: frozenset({"UNKNOWN_PLACEMENT", "UNKNOWN_CHANNEL"}),
