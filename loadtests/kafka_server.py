@@ -233,6 +233,8 @@ APACHE: Mapping[str, str] = {
     "transaction.state.log.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",  # three seconds of waiting for members that tests do not have
     "group.min.session.timeout.ms": "300",  # least_session_s: tests lose members faster than production may
+    "broker.session.timeout.ms": "2000",  # a killed broker may start again once its last session is over
+    "broker.heartbeat.interval.ms": "500",
     "log.retention.check.interval.ms": "10000",
     "num.network.threads": "2",
     "num.io.threads": "2",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from kafka import errors
 
@@ -11,6 +12,21 @@ from streams.kafka_address import KafkaAddress
 ANSWER_S = 5.0
 """A broker that has not answered by then is away."""
 AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaLimits:
+    """In seconds. `session_s`: a member that is dead is replaced after this. `poll_s`: so is one that does not poll.
+
+    `delivery_s`: so long an append is tried; a sender waits for its 202 no longer than that.
+    """
+
+    session_s: float = 10.0
+    poll_s: float = 60.0
+    delivery_s: float = 10.0
+
+
+DEFAULT_LIMITS = KafkaLimits()
 FORBIDDEN = (
     errors.AuthorizationError, errors.SaslAuthenticationFailedError,
     errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError,

@@ -11,17 +11,16 @@ from threading import Lock
 from kafka import TopicPartition
 
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import restarted
+from streams.kafka_client import DEFAULT_LIMITS, KafkaLimits, restarted
 from streams.kafka_reader import Readers
 from streams.kafka_records import log_records
-from streams.kafka_subscription import KafkaSubscription, Membership
+from streams.kafka_subscription import KafkaSubscription
 from streams.kafka_topics import admin_client, check, described, incarnation, physical
 from streams.kafka_writer import KafkaWriter
 from streams.log import CUSTOMERS, MARKET, TOPICS, Entry, LogRecord, Position, Topic
 
 KEPT = (CUSTOMERS, MARKET)
 """Offsets in these are kept by profiles and market snapshots: the log is another once one of them was made anew."""
-DEFAULT_MEMBERSHIP = Membership()
 
 
 class KafkaLog:
@@ -38,12 +37,12 @@ class KafkaLog:
         *,
         topics: Sequence[Topic] = TOPICS,
         kept: Sequence[Topic] = KEPT,
-        membership: Membership = DEFAULT_MEMBERSHIP,
+        limits: KafkaLimits = DEFAULT_LIMITS,
     ) -> None:
         self._address = address
         self._namespace = namespace
         self._kept = [physical(topic, namespace) for topic in kept]
-        self._membership = membership
+        self._limits = limits
         with admin_client(address) as admin:
             states = described(admin, [physical(topic, namespace) for topic in topics])
         check(states, topics, namespace)
@@ -51,7 +50,7 @@ class KafkaLog:
         self._readers = Readers(address)
         self._members: set[KafkaSubscription] = set()
         self._lock = Lock()
-        self._writer = KafkaWriter(address, namespace, self._epoch)
+        self._writer = KafkaWriter(address, namespace, self._epoch, limits.delivery_s)
 
     def epoch(self) -> str:
         return self._epoch
@@ -69,7 +68,7 @@ class KafkaLog:
             names,
             epoch=self._epoch,
             check=lambda: self._check(names),
-            membership=self._membership,
+            limits=self._limits,
         )
         with self._lock:
             self._members.add(member)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Event
 from time import monotonic
 
@@ -22,7 +21,7 @@ from kafka.structs import MemberState, OffsetAndMetadata
 
 from streams.ids import Millis
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import ANSWER_S, kafka_errors, ms, restarted
+from streams.kafka_client import ANSWER_S, KafkaLimits, kafka_errors, ms, restarted
 from streams.kafka_reader import consumer_client
 from streams.kafka_records import log_records
 from streams.log import LogRecord, Topic
@@ -34,14 +33,6 @@ JOIN_S = 0.1
 """A poll that joins takes at least so long, so that few joins are completed between two polls."""
 LOOK_S = 10.0
 """How often a member asks whether the topics are still the ones it knows, and whether anybody answers at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """`session_s`: a member that is dead is replaced after this. `poll_s`: so is one that does not poll."""
-
-    session_s: float = 10.0
-    poll_s: float = 60.0
 
 
 class KafkaSubscription:
@@ -59,7 +50,7 @@ class KafkaSubscription:
         *,
         epoch: str,
         check: Callable[[], None],
-        membership: Membership,
+        limits: KafkaLimits,
     ) -> None:
         """`topics`: by their names on the cluster. `check` raises LogRestarted once they are not what they were."""
         self._topics = topics
@@ -72,7 +63,7 @@ class KafkaSubscription:
         self._floor: dict[Pair, int] = {}
         """What the group had committed when a partition was gained."""
         with kafka_errors(f"joining {group}"):
-            self._client = _member_client(address, group, membership)
+            self._client = _member_client(address, group, limits)
             self._client.subscribe(sorted(topics), listener=_Moves(self._moved))
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[LogRecord]:
@@ -205,13 +196,13 @@ class _Moves(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python h
         self._moved.set()
 
 
-def _member_client(address: KafkaAddress, group: str, membership: Membership) -> KafkaConsumer:
+def _member_client(address: KafkaAddress, group: str, limits: KafkaLimits) -> KafkaConsumer:
     return consumer_client(
         address,
         f"offing-{group}",
         group_id=group,
         partition_assignment_strategy=[StickyPartitionAssignor],  # what moves is read again: 30 s of log each
-        session_timeout_ms=ms(membership.session_s),
-        heartbeat_interval_ms=ms(min(1.0, membership.session_s / 3)),
-        max_poll_interval_ms=ms(membership.poll_s),
+        session_timeout_ms=ms(limits.session_s),
+        heartbeat_interval_ms=ms(min(1.0, limits.session_s / 3)),
+        max_poll_interval_ms=ms(limits.poll_s),
     )

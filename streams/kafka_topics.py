@@ -35,12 +35,13 @@ class TopicState:
 
 @dataclass(frozen=True, slots=True)
 class TopicFinding:
-    """One thing looked at: `found` against what it should be, and the mend."""
+    """One thing looked at: `found` against what it should be, and the mend. `code`: with it the log does not open."""
 
     name: str
     good: bool
     found: str
     mend: str
+    code: str = ""
 
 
 def physical(topic: Topic, namespace: str) -> str:
@@ -149,20 +150,26 @@ def _made(answer: Mapping[str, Any], replication: int) -> bool:
 
 def examine(address: KafkaAddress, namespace: str, topics: Sequence[Topic]) -> tuple[TopicFinding, ...]:
     """One finding per topic, all that is wrong with it in one line. Raises Retry LOG_UNAVAILABLE, Stop."""
-    names = {physical(topic, namespace): topic for topic in topics}
+    names, copies = {physical(topic, namespace): topic for topic in topics}, address.replication
     with admin_client(address) as admin:
         states = described(admin, list(names))
         settings = _settings(admin, sorted(states))
-    findings = []
-    for name, topic in names.items():
-        wrong = list(_wrong(topic, states.get(name), settings.get(name, {}), address.replication))
-        found = "; ".join(what for what, _ in wrong) or f"{topic.partitions} partitions, {_kept(topic)}"
-        findings.append(TopicFinding(f"topic {name}", not wrong, found, "; ".join(mend for _, mend in wrong)))
-    return tuple(findings)
+    return tuple(
+        _finding(name, topic, states.get(name), list(_wrong(topic, states.get(name), settings.get(name, {}), copies)))
+        for name, topic in names.items()
+    )
+
+
+def _finding(name: str, topic: Topic, state: TopicState | None, wrong: Sequence[tuple[str, str]]) -> TopicFinding:
+    found = "; ".join(what for what, _ in wrong) or f"{topic.partitions} partitions, {_kept(topic)}"
+    code = (
+        "TOPICS_MISSING" if state is None else "LOG_PARTITIONS_DIFFER" if state.partitions != topic.partitions else ""
+    )
+    return TopicFinding(f"topic {name}", not wrong, found, "; ".join(mend for _, mend in wrong), code)
 
 
 def _wrong(
-    topic: Topic, state: TopicState | None, settings: Mapping[str, str], replication: int
+    topic: Topic, state: TopicState | None, settings: Mapping[str, str], copies: int
 ) -> Iterator[tuple[str, str]]:
     """(what was found, the mend)"""
     if state is None:
@@ -170,12 +177,9 @@ def _wrong(
         return
     if state.partitions != topic.partitions:
         yield f"{state.partitions} partitions, expected {topic.partitions}", RENAME
-    if state.replication < replication:
-        yield (
-            f"{state.replication} copies, expected {replication}",
-            "reassign its partitions with kafka-reassign-partitions",
-        )
-    for name, value in wanted(topic, replication).items():
+    if state.replication < copies:
+        yield f"{state.replication} copies, expected {copies}", "kafka-reassign-partitions, or OFFING_KAFKA_REPLICATION"
+    for name, value in wanted(topic, copies).items():
         if name in settings and settings[name] != value and not _stricter(name, settings[name], value):
             yield f"{name} is {settings[name]}, expected {value}", f"kafka-configs --alter --add-config {name}={value}"
 

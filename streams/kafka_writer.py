@@ -24,8 +24,6 @@ from streams.kafka_records import headers
 from streams.kafka_topics import physical
 from streams.log import Entry, Position, Topic, partition_of
 
-DELIVERY_S = 10.0
-"""So long the producer tries by itself; a sender waits for its 202 no longer than that."""
 BATCH_BYTES = 128 << 10
 """Of one partition, before compression: zstd at 128 KiB costs less per record than at 16."""
 LARGEST = 1_040_000
@@ -47,10 +45,11 @@ class Append:
 class KafkaWriter:
     """Owns its producer, made with the first append. `submit` may be called from any thread and never blocks."""
 
-    def __init__(self, address: KafkaAddress, namespace: str, epoch: str) -> None:
+    def __init__(self, address: KafkaAddress, namespace: str, epoch: str, delivery_s: float) -> None:
         self._address = address
         self._namespace = namespace
         self._epoch = epoch
+        self._delivery_s = delivery_s
         self._queue: SimpleQueue[Append | None] = SimpleQueue()
         self._gate = Lock()
         self._open = True
@@ -80,7 +79,7 @@ class KafkaWriter:
         return append.future
 
     def close(self) -> None:
-        """Deliver what is queued, or give up on it after DELIVERY_S, then stop. Idempotent."""
+        """Deliver what is queued, or give up on it after delivery_s, then stop. Idempotent."""
         with self._gate:
             if self._open:
                 self._open = False
@@ -95,7 +94,7 @@ class KafkaWriter:
                 self._fail(append, error)
             except ValueError as error:  # the producer's word for a topic that has gone or has fewer partitions
                 self._fail(append, Retry("LOG_UNAVAILABLE", f"Kafka, while appending: {error}", after_s=AFTER_S))
-        self._let_go(DELIVERY_S + ANSWER_S)
+        self._let_go(self._delivery_s + ANSWER_S)
 
     def _send(self, append: Append) -> None:
         name = physical(append.topic, self._namespace)
@@ -116,14 +115,15 @@ class KafkaWriter:
     def _ready(self, name: str) -> KafkaProducer:
         """The producer, which knows this topic; a new one after an error that the last one does not survive."""
         if self._broken:
-            self._let_go(0.0)
+            self._let_go(AFTER_S)
         if self._producer is None:
+            answer_ms = ms(min(ANSWER_S, self._delivery_s))
             self._producer = KafkaProducer(
-                **options(self._address, "offing-writer"),
+                **{**options(self._address, "offing-writer"), "request_timeout_ms": answer_ms},
                 acks="all",
                 enable_idempotence=True,
-                delivery_timeout_ms=ms(DELIVERY_S),
-                max_block_ms=ms(ANSWER_S),
+                delivery_timeout_ms=ms(self._delivery_s),
+                max_block_ms=answer_ms,
                 batch_size=BATCH_BYTES,
                 compression_type="zstd",
                 allow_auto_create_topics=False,

@@ -1,16 +1,17 @@
 """Makers for tests on a real broker: logs in a namespace nobody else has."""
 
 from dataclasses import dataclass, field, replace
+from time import monotonic, sleep
 
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from loadtests.kafka_server import KafkaServer
 from streams.kafka_address import KafkaAddress, parse_servers
+from streams.kafka_client import KafkaLimits
 from streams.kafka_log import KafkaLog
-from streams.kafka_subscription import Membership
-from streams.kafka_topics import admin_client, create, physical
+from streams.kafka_topics import admin_client, create, described, physical
 from streams.log import Topic
-from tests.log_makers import EVENTS, MARKET, SHORT_LEASE_S
+from tests.log_makers import EVENTS, MARKET, PATIENCE_S, SHORT_LEASE_S
 
 SUITE = (EVENTS, MARKET)
 
@@ -34,8 +35,8 @@ class KafkaMaker:
         create(address, self.of(name), self.topics)
         if largest is not None:
             self._limit(name, largest)
-        membership = Membership(max(lease_s, self.server.least_session_s), lease_s)
-        log = KafkaLog(address, self.of(name), topics=self.topics, kept=self.topics, membership=membership)
+        limits = KafkaLimits(max(lease_s, self.server.least_session_s), lease_s)
+        log = KafkaLog(address, self.of(name), topics=self.topics, kept=self.topics, limits=limits)
         self.opened.append(log)
         return log
 
@@ -50,10 +51,10 @@ class KafkaMaker:
         topics = ", ".join(f"Topic({topic.name!r}, {topic.partitions})" for topic in self.topics)
         return (
             "from streams.kafka_address import parse_servers\nfrom streams.kafka_log import KafkaLog\n"
-            "from streams.kafka_subscription import Membership\nfrom streams.log import Topic\n"
+            "from streams.kafka_client import KafkaLimits\nfrom streams.log import Topic\n"
             f"topics = ({topics},)\n"
             f"log = KafkaLog(parse_servers({self.server.url!r}), {self.of(name)!r}, topics=topics, kept=topics,\n"
-            f"    membership=Membership({session_s}, {SHORT_LEASE_S}))\n"
+            f"    limits=KafkaLimits({session_s}, {SHORT_LEASE_S}))\n"
         )
 
     def _limit(self, name: str, largest: int) -> None:
@@ -66,3 +67,13 @@ class KafkaMaker:
                     for topic in self.topics
                 ]
             )
+
+
+def delete(address: KafkaAddress, *names: str) -> None:
+    """Delete topics, by their names on the cluster, and wait until they are gone."""
+    with admin_client(address) as admin:
+        admin.delete_topics(list(names))
+        deadline = monotonic() + PATIENCE_S
+        while described(admin, names):
+            assert monotonic() < deadline
+            sleep(0.02)
