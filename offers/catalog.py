@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from types import MappingProxyType
 
 import msgspec
@@ -40,6 +39,7 @@ from offers.template import Hole
 from offers.wording import always_complete, holes_of, value_of
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
+from streams.memo import Memo
 from streams.places import Places
 from streams.record import NOTHING, DecisionInputs, FactDict, Subject
 
@@ -120,10 +120,10 @@ class Catalog:
     def _remember(self) -> None:
         self._survived: tuple[DecisionInputs, Words] | None = None
         self._holes: dict[tuple[int, str], tuple[Hole, ...]] = {}
-        self._seasons_at = lru_cache(maxsize=LIVE_MEMO)(self._active_seasons)
-        self.live = lru_cache(maxsize=LIVE_MEMO)(self._live)
-        self._locales = lru_cache(maxsize=LOCALES_MEMO)(self._locale_words)
-        self._consents = lru_cache(maxsize=LOCALES_MEMO)(self._consent_words)
+        self._seasons_at: Memo[tuple[object, int], tuple[tuple[str, ...], Millis]] = Memo(LIVE_MEMO)
+        self._lives: Memo[tuple[tuple[Millis, Millis], tuple[str, ...]], tuple[Words, int]] = Memo(LIVE_MEMO)
+        self._locales: Memo[str, Words] = Memo(LOCALES_MEMO)
+        self._consents: Memo[tuple[tuple[str, ...], tuple[str, ...]], Words] = Memo(LOCALES_MEMO)
 
     def _group(self) -> None:
         """Offers by what many of them share: schedule, placement, words, consent, selector."""
@@ -143,8 +143,11 @@ class Catalog:
         }
         self.selectors = {about.key: about for about in self._about if about is not None}
 
-    def _live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:
+    def live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:
         """(offers live through `interval`, how many), whatever the customer."""
+        return self._lives.get((interval, seasons), lambda: self._live(interval, seasons))
+
+    def _live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:
         at = interval[0]
         words = bits.empty(self.size)
         for plan, members in self._weekly.items():
@@ -182,12 +185,10 @@ class Catalog:
         self, overrides: Mapping[str, tuple[bool, Millis]], now: Millis
     ) -> tuple[tuple[str, ...], Millis]:
         """schedule.active_seasons() of this catalog; nothing of it changes within a quarter of an hour of UTC."""
-        return self._seasons_at(tuple(overrides.items()), now // schedule.QUARTER_MS)
-
-    def _active_seasons(
-        self, overrides: tuple[tuple[str, tuple[bool, Millis]], ...], quarter: int
-    ) -> tuple[tuple[str, ...], Millis]:
-        return schedule.active_seasons(self.seasons, dict(overrides), quarter * schedule.QUARTER_MS)
+        quarter = now // schedule.QUARTER_MS
+        at = quarter * schedule.QUARTER_MS
+        key = (tuple(overrides.items()), quarter)
+        return self._seasons_at.get(key, lambda: schedule.active_seasons(self.seasons, overrides, at))
 
     def survivors(self, inputs: DecisionInputs) -> Words:
         """The index's answer: a superset of the offers that a plain evaluation would allow.
@@ -217,8 +218,9 @@ class Catalog:
             if wanted.placement in self._placed:
                 asked = asked | self._placed[wanted.placement]
         words = words & asked
-        words &= self._locales(inputs.request.locale)
-        words &= self._consents(inputs.profile.purposes, inputs.profile.channels)
+        locale, granted = inputs.request.locale, (inputs.profile.purposes, inputs.profile.channels)
+        words &= self._locales.get(locale, lambda: self._locale_words(locale))
+        words &= self._consents.get(granted, lambda: self._consent_words(*granted))
         for mask in self.index.masks(facts_of(inputs), inputs.whereabouts):
             words &= mask
         return words

@@ -3,16 +3,16 @@
 The names of its parts (Fix, Whereabouts, Port, Fence) are importable from here.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import TypeVar
 
 from streams.distances import LatLon
 from streams.errors import InvalidInput
 from streams.fences import Fence, FenceIndex, clearance_m
 from streams.gazetteer import Gazetteer, Port, slug
+from streams.memo import Memo
 from streams.whereabouts import (
     CELL_ERROR_M,
     LOCATED,
@@ -111,7 +111,7 @@ class Places:
     gazetteer: Gazetteer = field(init=False, repr=False)
     _index: FenceIndex = field(init=False, repr=False)
     _by_ref: Mapping[str, Port | Venue] = field(init=False, repr=False)
-    _nearest: Callable[[str], tuple[str, float]] = field(init=False, repr=False)
+    _nearest: Memo[str, tuple[str, float]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         both_ways = {line.id: line for given in self.lines.values() for line in (given.back(), given)}
@@ -120,7 +120,7 @@ class Places:
             "gazetteer": Gazetteer(self.ports.values()),
             "_index": FenceIndex(self.fences),
             "_by_ref": dict(self._refs()),
-            "_nearest": lru_cache(maxsize=4_096)(self._nearest_to),
+            "_nearest": Memo(4_096),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -167,7 +167,8 @@ class Places:
         """The port nearest to the centre of the cell and its distance in metres; None without a cell or ports."""
         if whereabouts.cell is None or not self.ports:
             return None
-        return self._nearest(whereabouts.cell)
+        cell = whereabouts.cell
+        return self._nearest.get(cell, lambda: self._nearest_to(cell))
 
     def place(self, ref: str) -> Port | Venue:
         """`port:ITLIV`, `port:livorno`, `port:Leghorn`, `venue:<id>` -> the place.

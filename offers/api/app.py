@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 
+from offers import garbage
 from offers.api import contract, decisions, events, health, problems, replays
 from offers.api.auth import Authenticator
 from offers.api.clock import server_now
@@ -29,7 +30,7 @@ def create() -> Draining:
     settings = configuration.from_environment()
     configure_logging(settings.log_level)
     _end_with_parent()
-    app = application(settings)
+    app = application(settings, alone=True)
     draining = app.state.draining = Draining(app, settings.drain_s)
     draining.take_over()
     return draining
@@ -48,8 +49,11 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, name="offing-parent", daemon=True).start()
 
 
-def application(settings: Settings) -> FastAPI:
-    """The application for these settings; `redis_url` must name a server that runs."""
+def application(settings: Settings, *, alone: bool = False) -> FastAPI:
+    """The application for these settings; `redis_url` must name a server that runs.
+
+    `alone`: this process does nothing else, so its garbage collector may be set for it.
+    """
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -57,6 +61,8 @@ def application(settings: Settings) -> FastAPI:
         runtime.start()
         app.state.runtime = runtime
         app.state.authenticator = Authenticator(runtime.ledger, runtime.customer_tokens, server_now)
+        if alone:
+            garbage.settle()
         try:
             yield
         finally:
