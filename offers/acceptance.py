@@ -10,9 +10,10 @@ from streams import telemetry
 from streams.attributes import attribute_set
 from streams.errors import InvalidInput, OffingError
 from streams.events import Event
+from streams.fold import apply_pending
 from streams.ids import CustomerId, Millis
 from streams.log import CUSTOMERS, LOCATIONS, Entry, EventLog, Position, Topic
-from streams.profile import Pending, apply_pending
+from streams.profile import Pending
 from streams.profile_store import pending_line, read_pending, read_profile
 
 NOT_KEPT = "events_not_kept"

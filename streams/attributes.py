@@ -71,11 +71,11 @@ class Attribute:
     protected: bool = False
     """Never a feature."""
     feature: bool = True
+    qualified: str = field(init=False, repr=False, compare=False)
+    """`customer.loyalty_tier`. Kept, because every decision asks for a dozen of them."""
 
-    @property
-    def qualified(self) -> str:
-        """`customer.loyalty_tier`."""
-        return f"{self.scope}.{self.name}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "qualified", f"{self.scope}.{self.name}")
 
     def parse(self, raw: object) -> Value:
         """A JSON value -> the value rules and features see. Raises InvalidInput ATTRIBUTE_VALUE."""

@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 SEPARATOR = b"\x1f"
+_JOINT = SEPARATOR.decode()
 
 
 def bucket(salt: str, subject: str) -> float:
@@ -19,4 +20,13 @@ def bucket(salt: str, subject: str) -> float:
 
 def tag(parts: tuple[str, ...], size: int) -> int:
     """A short stable number for (source, id) and the like: `size` bytes of BLAKE2b over the separated parts."""
-    return int.from_bytes(blake2b(SEPARATOR.join(part.encode() for part in parts), digest_size=size).digest(), "big")
+    return int.from_bytes(mark(parts, size), "big")
+
+
+def mark(parts: tuple[str, ...], size: int) -> bytes:
+    """`tag` as it is stored: `size` bytes.
+
+    >>> tag(("app", "e-1"), 4) == int.from_bytes(mark(("app", "e-1"), 4), "big")
+    True
+    """
+    return blake2b(_JOINT.join(parts).encode(), digest_size=size).digest()

@@ -7,7 +7,8 @@ and one that fell falls again whenever a late event brings it back.
 
 from collections.abc import Callable, Mapping, Sequence
 from heapq import nsmallest
-from typing import TypeVar
+from math import inf
+from typing import Generic, TypeVar
 
 MAX_ENTRIES = 512
 MAX_AGE = 400 * 24 * 4
@@ -17,20 +18,56 @@ MAX_TOTALS = 512
 Key = TypeVar("Key", bound=tuple[str, ...])
 
 
-def add(
-    counters: Mapping[Key, dict[int, int]], key: Key, bucket: int
-) -> tuple[dict[Key, dict[int, int]], Sequence[tuple[Key, int]]]:
-    """One more at (key, bucket) -> (new counters, [(key, count)] that fell out). The input stays as it is.
+class Counters(Generic[Key]):
+    """Counters while events are added to them. What they began with stays as it is.
 
-    >>> add({("exposed",): {7: 2}}, ("exposed",), 7)
-    ({('exposed',): {7: 3}}, ())
+    >>> counters = Counters({("exposed",): {7: 2}})
+    >>> counters.add(("exposed",), 7), counters.held
+    ((), {('exposed',): {7: 3}})
     """
-    held = counters.get(key)
-    if held is None:
-        return _bounded({**counters, key: {bucket: 1}})
-    if bucket in held:
-        return {**counters, key: {**held, bucket: held[bucket] + 1}}, ()
-    return _bounded({**counters, key: {**held, bucket: 1}})
+
+    __slots__ = ("_entries", "_newest", "_oldest", "held")
+
+    def __init__(self, held: Mapping[Key, dict[int, int]]) -> None:
+        self.held = dict(held)
+        """Key -> {bucket: count}; an inner dict is replaced when it changes."""
+        self._entries, self._oldest, self._newest = _extent(self.held)
+
+    def add(self, key: Key, bucket: int) -> Sequence[tuple[Key, int]]:
+        """One more at (key, bucket) -> the (key, count) that fell out for it."""
+        buckets = self.held.get(key)
+        if buckets is None:
+            self.held[key] = {bucket: 1}
+        elif bucket in buckets:
+            self.held[key] = {**buckets, bucket: buckets[bucket] + 1}
+            return ()
+        else:
+            self.held[key] = {**buckets, bucket: 1}
+        self._entries += 1
+        self._newest = max(self._newest, bucket)
+        self._oldest = min(self._oldest, bucket)
+        if self._entries <= MAX_ENTRIES and self._oldest >= self._newest - MAX_AGE:
+            return ()
+        return self._fall()
+
+    def _fall(self) -> Sequence[tuple[Key, int]]:
+        since = self._newest - MAX_AGE
+        addresses = [(bucket, key) for key, buckets in self.held.items() for bucket in buckets]
+        too_old = sum(bucket < since for bucket, _ in addresses)
+        fallen: list[tuple[Key, int]] = []
+        for bucket, key in nsmallest(max(too_old, self._entries - MAX_ENTRIES), addresses):
+            left = dict(self.held.pop(key))
+            fallen.append((key, left.pop(bucket)))
+            if left:
+                self.held[key] = left
+        self._entries, self._oldest, self._newest = _extent(self.held)
+        return fallen
+
+
+def _extent(counters: Mapping[Key, dict[int, int]]) -> tuple[int, float, float]:
+    """(entries, oldest bucket, newest bucket)"""
+    buckets = [bucket for held in counters.values() for bucket in held]
+    return len(buckets), min(buckets, default=inf), max(buckets, default=-inf)
 
 
 def settle(
@@ -57,20 +94,3 @@ def settle(
 
 def _put(totals: dict[Key, int], key: Key, number: int) -> None:
     totals[key] = totals.get(key, 0) + number
-
-
-def _bounded(counters: dict[Key, dict[int, int]]) -> tuple[dict[Key, dict[int, int]], Sequence[tuple[Key, int]]]:
-    """May replace entries of `counters`, which is the caller's own copy; never changes the dicts inside it."""
-    entries = sum(map(len, counters.values()))
-    since = max(map(max, counters.values())) - MAX_AGE
-    if entries <= MAX_ENTRIES and min(map(min, counters.values())) >= since:
-        return counters, ()
-    addresses = [(bucket, key) for key, held in counters.items() for bucket in held]
-    too_old = sum(bucket < since for bucket, _ in addresses)
-    fallen: list[tuple[Key, int]] = []
-    for bucket, key in nsmallest(max(too_old, entries - MAX_ENTRIES), addresses):
-        held = dict(counters.pop(key))
-        fallen.append((key, held.pop(bucket)))
-        if held:
-            counters[key] = held
-    return counters, fallen

@@ -29,7 +29,8 @@ def parse_instant(text: str) -> Millis:
 
 def millis(moment: datetime) -> Millis:
     """An aware datetime -> milliseconds; sub-millisecond parts are cut."""
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    since = moment - EPOCH  # in its three parts: dividing one timedelta by another takes three times as long
+    return since.days * DAY_MS + since.seconds * SECOND_MS + since.microseconds // 1000
 
 
 def moment(at: Millis) -> datetime:

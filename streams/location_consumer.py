@@ -8,41 +8,26 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from streams import telemetry
-from streams.consumer import Consumer, Intake, Offsets, Reckoning, by_the_clock, following
-from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters, parsed
-from streams.deployment import Active
+from streams.consumer import Intake, Offsets, following
+from streams.customer_consumer import CustomerConsumer
+from streams.dead_letters import DeadLetter, parsed
 from streams.errors import InvalidInput
 from streams.events import Event, Location
 from streams.ids import CustomerId, Millis
-from streams.log import LOCATIONS, EventLog, LogRecord
+from streams.log import LOCATIONS, LogRecord
 from streams.places import Fix, Places, Whereabouts
-from streams.profile_store import PRESENCE_MS, ProfileStore
+from streams.profile_store import PRESENCE_MS
 from streams.whereabouts import LOCATED
 
 GROUP = "locations"
-INTAKE = Intake(GROUP, (LOCATIONS,))
 FORGETTING = frozenset({"denied", "off"})
 """These replace an earlier presence by one that says nothing but that, until it expires too."""
 
 
-class LocationConsumer(Consumer):
+class LocationConsumer(CustomerConsumer):
     """The one writer of presence. What a crash loses of it is at most 15 minutes old and comes again by itself."""
 
-    def __init__(
-        self,
-        log: EventLog,
-        store: ProfileStore,
-        active: Active,
-        *,
-        intake: Intake = INTAKE,
-        reckoning: Reckoning = by_the_clock,
-        in_a_row: int = IN_A_ROW,
-    ) -> None:
-        super().__init__(log, intake)
-        self._store = store
-        self._active = active
-        self._reckoning = reckoning
-        self._dead = DeadLetters(log, in_a_row)
+    INTAKE = Intake(GROUP, (LOCATIONS,))
 
     def take(self, records: Sequence[LogRecord], before: Offsets) -> Offsets:
         if not records:

@@ -10,19 +10,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
+from typing import Unpack
 
 from streams import telemetry
-from streams.attributes import AttributeSet
-from streams.consumer import Consumer, Intake, Offsets, Reckoning, by_the_clock, following, wall_clock
-from streams.dead_letters import IN_A_ROW, DeadLetter, DeadLetters, parsed
+from streams.consumer import Intake, Offsets, following, wall_clock
+from streams.customer_consumer import CustomerConsumer, Manner
+from streams.dead_letters import DeadLetter, parsed
 from streams.deployment import Active
 from streams.errors import LogRestarted, Retry
-from streams.events import Event, to_bytes
+from streams.events import Booking, Event, to_bytes
+from streams.fold import Draft, FoldStatus
 from streams.friends import friend_events
 from streams.ids import CustomerId, Millis
 from streams.log import CUSTOMERS, Entry, EventLog, LogRecord
-from streams.profile import FoldStatus, Profile, fold
-from streams.profile_mask import purge
+from streams.profile import Profile
+from streams.profile_mask import Retention
 from streams.profile_store import Loaded, ProfileStore, Stored
 from streams.reached import Reached
 
@@ -31,7 +33,6 @@ TRIES = 20
 APPEND_S = 30.0
 WAITS = 6
 """For declarations; with Consumer's waits 3 s, and a process asks four times a second what is active."""
-INTAKE = Intake(GROUP, (CUSTOMERS,))
 
 
 @dataclass(slots=True)
@@ -51,24 +52,13 @@ class Batch:
 Publish = Callable[[Batch], None]
 
 
-class ProfileConsumer(Consumer):
+class ProfileConsumer(CustomerConsumer):
     """The one writer of profiles. Raises Stop: LogRestarted, DeadLetterLimit, PROFILE_FORMAT."""
 
-    def __init__(
-        self,
-        log: EventLog,
-        store: ProfileStore,
-        active: Active,
-        *,
-        intake: Intake = INTAKE,
-        reckoning: Reckoning = by_the_clock,
-        in_a_row: int = IN_A_ROW,
-    ) -> None:
-        super().__init__(log, intake)
-        self._store = store
-        self._active = active
-        self._reckoning = reckoning
-        self._dead = DeadLetters(log, in_a_row)
+    INTAKE = Intake(GROUP, (CUSTOMERS,))
+
+    def __init__(self, log: EventLog, store: ProfileStore, active: Active, **manner: Unpack[Manner]) -> None:
+        super().__init__(log, store, active, **manner)
         self._epoch = log.epoch()
         self._connects = 0
         self._declared = active().attributes
@@ -158,26 +148,28 @@ class ProfileConsumer(Consumer):
 
     def _fold(self, records: Sequence[LogRecord], read: Sequence[Event | DeadLetter], loaded: Loaded) -> Batch:
         batch, attributes = Batch(), self._active().attributes
-        profiles = {customer: stored.profile for customer, stored in loaded.profiles.items()}
+        retention = Retention(attributes)
+        drafts = {
+            customer: Draft(stored.profile, attributes, retention) for customer, stored in loaded.profiles.items()
+        }
         for record, event in zip(records, read, strict=True):
             if isinstance(event, DeadLetter):
                 batch.letters.append(event)
                 continue
-            before = profiles[event.customer_id]
-            folded = fold(before, event, record.position, record.recorded, attributes)
-            if folded.profile is not before:  # else it was folded before, and purged
-                profiles[event.customer_id] = _purged(folded.profile, attributes, record.recorded)
-            batch.done[event.type, folded.status] += 1
-            batch.skipped.update(folded.skipped)
-            if folded.status in _LETTERS:
-                batch.letters.append(DeadLetter(record, *_LETTERS[folded.status], was_read=True))
-            if folded.status is FoldStatus.APPLIED:
+            draft = drafts[event.customer_id]
+            before = draft.facts
+            status = draft.apply(event, record.position, record.recorded)
+            batch.done[event.type, status] += 1
+            if status in _LETTERS:
+                batch.letters.append(DeadLetter(record, *_LETTERS[status], was_read=True))
+            if status is FoldStatus.APPLIED and isinstance(event.data, Booking):
                 now = max(record.recorded, self._reckoning(record))
-                told = friend_events(event, before.facts, folded.profile.facts, now)
-                batch.told.extend((friend, now) for friend in told)
-        for customer, stored in loaded.profiles.items():
-            if profiles[customer] is not stored.profile:
-                batch.changes[customer] = (stored, profiles[customer])
+                batch.told.extend((friend, now) for friend in friend_events(event, before, draft.facts, now))
+        for customer, draft in drafts.items():
+            batch.skipped.update(draft.skipped)
+            stored, profile = loaded.profiles[customer], draft.profile()
+            if profile is not stored.profile:
+                batch.changes[customer] = (stored, profile)
         return batch
 
     def _publish(self, records: Sequence[LogRecord], batch: Batch) -> None:
@@ -228,9 +220,9 @@ class ProfileConsumer(Consumer):
             telemetry.FOLDED.labels(event_type, status).inc(number)
         if batch.skipped:
             telemetry.SKIPPED_VALUES.inc(batch.skipped.total())
-        effect = telemetry.EVENT_TO_EFFECT_SECONDS.labels(GROUP)
+        observe = telemetry.EVENT_TO_EFFECT_SECONDS.labels(GROUP).observe
         for record in records:
-            effect.observe(max(0, self._reckoning(record) - record.recorded) / 1000)
+            observe(max(0, self._reckoning(record) - record.recorded) / 1000)
 
 
 def rebuild(log: EventLog, store: ProfileStore, active: Active) -> None:
@@ -239,15 +231,6 @@ def rebuild(log: EventLog, store: ProfileStore, active: Active) -> None:
     Nothing is told or written besides; a consumer started on the store afterwards goes on from there. Raises Retry.
     """
     ProfileConsumer(log, store, active).catch_up(log.end(CUSTOMERS))
-
-
-def _purged(profile: Profile, attributes: AttributeSet, recorded: Millis) -> Profile:
-    """Without what is past its retention when this event was recorded: by the log and not by the clock, and after every
-
-    event and not at the end of a batch, so that the same log makes the same profile however often it is folded.
-    """
-    facts = purge(profile.facts, attributes, recorded)
-    return profile if facts is profile.facts else Profile(facts, profile.delivery)
 
 
 _LETTERS: Mapping[FoldStatus, tuple[str, str]] = {

@@ -1,29 +1,34 @@
 """The bytes of a profile: canonical, by which facts are compared, and stored, which are compact and versioned.
 
-Version 1 is the byte 1, then MessagePack of `_Stored`. Texts of counter keys, consent and bookings are interned; so
-are stamps (effective time, tie), because one event usually writes several facts. Milliseconds are exact, except for
-the recorded times of ids, which are whole minutes.
+Version 2 is the byte 2, the number of ids in 2 bytes, the ids, 6 bytes each, and a Zstandard frame without its first 4
+bytes, which are the same in every frame. In the frame is MessagePack of `_Stored`, compressed with the dictionary of
+this version. Facts lie with the event they are from: its instant and its tie are written once. Ids stay outside
+because they cannot be compressed and would only lengthen the codes of what can.
 """
 
 import struct
-from collections.abc import Iterable
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import local
 
 import msgspec
+import zstandard
 
+from streams import profile_form_1
 from streams.attributes import Value
 from streams.errors import Stop
 from streams.ids import Millis
-from streams.instant import MINUTE_MS
 from streams.profile import BookingFact, Cell, CounterKey, Delivery, Profile, ProfileFacts
 
-VERSION = 1
-PRESET = (
-    "", "exposed", "clicked", "dismissed", "redeemed", "friend_booked",
-    "phone", "tablet", "desktop", "other", "open", "cancelled", "completed",
-    "purpose:personalised_offers", "purpose:location", "purpose:social", "channel:app", "channel:push", "channel:email",
-)  # fmt: skip
-"""Texts every profile knows: part of version 1, so never changed."""
+VERSION = 2
+DICTIONARY = Path(__file__).with_name("profile_form_2.zdict")
+"""Part of version 2, so never changed: what profiles have in common. See loadtests/bench/dictionary.py."""
+LEVEL = 3
+"""Of compression, which a reader need not know. Level 4 takes 9 % less room and twice the time."""
+MARK = 6
+MAGIC = b"\x28\xb5\x2f\xfd"
+HEAD = 3
+"""Bytes before the ids."""
 
 
 def canonical(facts: ProfileFacts) -> bytes:
@@ -44,170 +49,132 @@ def canonical(facts: ProfileFacts) -> bytes:
     )
 
 
+def body(profile: Profile) -> bytes:
+    """What is compressed: all but the ids. Dictionaries are made of it."""
+    facts, delivery = profile.facts, profile.delivery
+    return _ENCODE(
+        _Stored(
+            said=_said(facts),
+            bookings=facts.bookings,
+            linked=facts.linked,
+            counters=facts.counters,
+            lifetime=facts.lifetime,
+            watermarks=delivery.watermarks,
+            minutes=list(delivery.ids.values()),
+        )
+    )
+
+
 def encode(profile: Profile) -> bytes:
     """The stored form, in the newest version. decode(encode(p)) == p for every folded p."""
-    facts, delivery = profile.facts, profile.delivery
-    texts, stamps = dict(_PRESET_PLACES), _Places()
-    newest = max(map(max, facts.counters.values()), default=0)
-    stored = _Stored(
-        cells={number: (cell.value, stamps[cell.at, cell.tie]) for number, cell in facts.cells.items()},
-        consent=_stored_consent(facts.consent, texts, stamps),
-        bookings=[_stored_booking(name, fact, texts, stamps) for name, fact in facts.bookings.items()],
-        linked=facts.linked,
-        newest=newest,
-        counters=_stored_counters(facts.counters, texts, newest),
-        lifetime=[
-            [*(texts.setdefault(text, len(texts)) for text in key), number] for key, number in facts.lifetime.items()
-        ],
-        texts=list(texts)[len(PRESET) :],
-        stamps=_steps(stamps),
-        watermarks=delivery.watermarks,
-        ids=struct.pack(f">{len(delivery.ids)}Q", *delivery.ids),
-        minutes=_steps_of_minutes(delivery.ids.values()),
-    )
-    return _VERSION_BYTE + _ENCODE(stored)
+    return _joined(profile, _zstd.compressor.compress(body(profile)))
+
+
+def encode_many(profiles: Sequence[Profile]) -> list[bytes]:
+    """`encode` of each, compressed at once: one by one, zstandard would let another thread run between any two."""
+    if not profiles:
+        return []
+    frames = _zstd.compressor.multi_compress_to_buffer([body(profile) for profile in profiles])
+    return [_joined(profile, frames[place].tobytes()) for place, profile in enumerate(profiles)]
 
 
 def decode(stored: bytes) -> Profile:
     """encode's inverse, for every version there was. Raises Stop PROFILE_FORMAT: going on would overwrite it."""
-    if stored[:1] != _VERSION_BYTE:
-        found = stored[0] if stored else "no bytes"
-        message = f"a stored profile has format {found}; expected {VERSION}: start the version of Offing that wrote it"
-        raise Stop("PROFILE_FORMAT", message)
+    version = stored[0] if stored else None
     try:
-        return _profile(_DECODE(stored[1:]))
-    except (msgspec.DecodeError, struct.error, IndexError, ValueError, StopIteration) as error:
-        message = f"a stored profile of format 1 cannot be read ({error}): rebuild the profiles from the log"
+        if version == VERSION:
+            return _profile(stored, _zstd.decompressor.decompress(_frame(stored)))
+        if version == 1:
+            return profile_form_1.decode(stored[1:])
+    except (zstandard.ZstdError, *profile_form_1.UNREADABLE) as error:
+        message = f"a stored profile of format {version} cannot be read ({error}): rebuild the profiles from the log"
         raise Stop("PROFILE_FORMAT", message) from error
+    found = "no bytes" if version is None else version
+    message = f"a stored profile has format {found}; expected {VERSION}: start the version of Offing that wrote it"
+    raise Stop("PROFILE_FORMAT", message)
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True):
-    cells: dict[int, tuple[Value | None, int]]
-    """Number -> (value, stamp). A stamp or text is its place in `stamps` or `texts`."""
-    consent: list[tuple[int, Value | None, int]]
-    """(text, granted, stamp)"""
-    bookings: list[tuple[int, int, int, int, dict[int, Value], int]]
-    """(id, sailing, line, status as texts; values; stamp)"""
+def decode_many(stored: Sequence[bytes]) -> list[Profile]:
+    """`decode` of each, decompressed at once where that is possible. Raises Stop PROFILE_FORMAT."""
+    if not stored or any(each[:1] != _VERSION_BYTE for each in stored):
+        return [decode(each) for each in stored]
+    try:
+        bodies = _zstd.decompressor.multi_decompress_to_buffer([_frame(each) for each in stored])
+        return [_profile(each, bodies[place].tobytes()) for place, each in enumerate(stored)]
+    except (zstandard.ZstdError, *profile_form_1.UNREADABLE):
+        return [decode(each) for each in stored]  # says which and why
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    said: list[tuple[Millis, int, dict[int, Value | None], dict[str, Value | None]]]
+    """(effective time, tie, cells, consent) of each event that a fact is from."""
+    bookings: dict[str, BookingFact]
     linked: dict[str, Millis]
-    newest: int
-    """The newest bucket of all counters."""
-    counters: list[list[int]]
-    """7 texts, then (buckets before the newest, count) in turn."""
-    lifetime: list[list[int]]
-    """7 texts, then the total."""
-    texts: list[str]
-    """Numbered on from PRESET."""
-    stamps: list[int]
-    """(ms after the stamp before it, tie) in turn."""
-    watermarks: dict[str, tuple[int, int]]
-    ids: bytes
-    """8 bytes each, big-endian."""
+    counters: dict[CounterKey, dict[int, int]]
+    lifetime: dict[CounterKey, int]
+    watermarks: dict[bytes, tuple[int, int]]
     minutes: list[int]
-    """Recorded minute of each id, as the difference from the one before it."""
+    """Of the ids, in their order."""
+
+
+class _Zstd(local):
+    """A compressor and a decompressor of each thread's own: they serve one at a time."""
+
+    def __init__(self) -> None:
+        parameters = zstandard.ZstdCompressionParameters.from_level(LEVEL, write_content_size=True, write_dict_id=False)
+        self.compressor = zstandard.ZstdCompressor(dict_data=_DICTIONARY, compression_params=parameters)
+        self.decompressor = zstandard.ZstdDecompressor(dict_data=_DICTIONARY)
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(_Stored).decode
 _VERSION_BYTE = bytes([VERSION])
-_PRESET_PLACES = {text: index for index, text in enumerate(PRESET)}
+_DICTIONARY = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_FULLDICT)
+_DICTIONARY.precompute_compress(level=LEVEL)
+_zstd = _Zstd()
 
 
-class _Places(dict[tuple[Millis, int], int]):
-    """Stamp -> its place, given at the first question."""
-
-    def __missing__(self, stamp: tuple[Millis, int]) -> int:
-        self[stamp] = place = len(self)
-        return place
-
-
-def _stored_consent(
-    consent: dict[str, Cell], texts: dict[str, int], stamps: _Places
-) -> list[tuple[int, Value | None, int]]:
-    return [
-        (texts.setdefault(name, len(texts)), cell.value, stamps[cell.at, cell.tie]) for name, cell in consent.items()
-    ]
-
-
-def _stored_booking(
-    name: str, fact: BookingFact, texts: dict[str, int], stamps: _Places
-) -> tuple[int, int, int, int, dict[int, Value], int]:
-    return (
-        texts.setdefault(name, len(texts)),
-        texts.setdefault(fact.sailing_id, len(texts)),
-        texts.setdefault(fact.line, len(texts)),
-        texts.setdefault(fact.status, len(texts)),
-        fact.values,
-        stamps[fact.at, fact.tie],
-    )
+def _said(facts: ProfileFacts) -> list[tuple[Millis, int, dict[int, Value | None], dict[str, Value | None]]]:
+    said: dict[tuple[Millis, int], tuple[dict[int, Value | None], dict[str, Value | None]]] = {}
+    for number, cell in facts.cells.items():
+        stamp = cell.at, cell.tie
+        if stamp not in said:
+            said[stamp] = ({}, {})
+        said[stamp][0][number] = cell.value
+    for name, cell in facts.consent.items():
+        stamp = cell.at, cell.tie
+        if stamp not in said:
+            said[stamp] = ({}, {})
+        said[stamp][1][name] = cell.value
+    return [(at, tie, cells, consent) for (at, tie), (cells, consent) in said.items()]
 
 
-def _stored_counters(counters: dict[CounterKey, dict[int, int]], texts: dict[str, int], newest: int) -> list[list[int]]:
-    rows = []
-    place = texts.setdefault
-    for key, held in counters.items():
-        row = [place(text, len(texts)) for text in key]
-        for bucket, number in held.items():
-            row += (newest - bucket, number)
-        rows.append(row)
-    return rows
+def _joined(profile: Profile, frame: bytes) -> bytes:
+    ids = profile.delivery.ids
+    return b"".join((_VERSION_BYTE, len(ids).to_bytes(2, "big"), *ids, frame[len(MAGIC) :]))
 
 
-def _steps(stamps: Iterable[tuple[Millis, int]]) -> list[int]:
-    steps: list[int] = []
-    before = 0
-    for at, tie in stamps:
-        steps += (at - before, tie)
-        before = at
-    return steps
+def _frame(stored: bytes) -> bytes:
+    return MAGIC + stored[_end_of_ids(stored) :]
 
 
-def _steps_of_minutes(instants: Iterable[Millis]) -> list[int]:
-    steps: list[int] = []
-    before = 0
-    for at in instants:
-        minute = -(-at // MINUTE_MS)
-        steps.append(minute - before)
-        before = minute
-    return steps
+def _end_of_ids(stored: bytes) -> int:
+    return HEAD + MARK * int.from_bytes(stored[1:HEAD], "big")
 
 
-def _profile(stored: _Stored) -> Profile:
-    texts = (*PRESET, *stored.texts)
-    stamps = list(zip(accumulate(stored.stamps[::2]), stored.stamps[1::2], strict=True))
-    facts = ProfileFacts(
-        {number: Cell(value, *stamps[stamp]) for number, (value, stamp) in stored.cells.items()},
-        {texts[name]: Cell(value, *stamps[stamp]) for name, value, stamp in stored.consent},
-        {
-            texts[name]: BookingFact(texts[sailing], texts[line], texts[status], values, *stamps[stamp])
-            for name, sailing, line, status, values, stamp in stored.bookings
-        },
-        stored.linked,
-        _counters(stored.counters, texts, stored.newest),
-        _lifetime(stored.lifetime, texts),
-    )
-    marks = struct.unpack(f">{len(stored.ids) // 8}Q", stored.ids)
-    recorded = [minute * MINUTE_MS for minute in accumulate(stored.minutes)]
-    return Profile(facts, Delivery(stored.watermarks, dict(zip(marks, recorded, strict=True))))
+def _profile(stored: bytes, body: bytes) -> Profile:
+    found = _DECODE(body)
+    cells: dict[int, Cell] = {}
+    consent: dict[str, Cell] = {}
+    for at, tie, values, granted in found.said:
+        for number, value in values.items():
+            cells[number] = Cell(value, at, tie)
+        for name, value in granted.items():
+            consent[name] = Cell(value, at, tie)
+    facts = ProfileFacts(cells, consent, found.bookings, found.linked, found.counters, found.lifetime)
+    return Profile(facts, Delivery(found.watermarks, dict(zip(_marks(stored), found.minutes, strict=True))))
 
 
-def _counters(rows: list[list[int]], texts: tuple[str, ...], newest: int) -> dict[CounterKey, dict[int, int]]:
-    """Spelt out because it is half of decode: 2 µs for 6 keys, against 7 with a function and slices per key."""
-    counters: dict[CounterKey, dict[int, int]] = {}
-    for event, offer, campaign, collection, placement, about, device, before, number, *rest in rows:
-        held = {newest - before: number}
-        if rest:
-            more = iter(rest)
-            for before in more:
-                held[newest - before] = next(more)
-        counters[
-            texts[event], texts[offer], texts[campaign], texts[collection],
-            texts[placement], texts[about], texts[device],
-        ] = held  # fmt: skip
-    return counters
-
-
-def _lifetime(rows: list[list[int]], texts: tuple[str, ...]) -> dict[CounterKey, int]:
-    return {
-        (texts[event], texts[offer], texts[campaign], texts[collection], texts[a], texts[b], texts[c]): total
-        for event, offer, campaign, collection, a, b, c, total in rows
-    }
+def _marks(stored: bytes) -> Iterable[bytes]:
+    end = _end_of_ids(stored)
+    return struct.unpack("6s" * ((end - HEAD) // MARK), stored[HEAD:end])

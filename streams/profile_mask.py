@@ -1,6 +1,7 @@
 """What may be seen of a profile: the consent mask, applied once before rules and features (idea 1), and the purge."""
 
 from collections.abc import Mapping
+from math import inf
 
 import msgspec
 
@@ -19,11 +20,10 @@ def mask(facts: ProfileFacts, attributes: AttributeSet, *, now: Millis) -> Maske
     """
     granted = sorted(name for name, cell in facts.consent.items() if cell.value)
     purposes = tuple(name[8:] for name in granted if name.startswith("purpose:"))
-    known = attributes.by_number
+    known, cells = attributes.by_number, facts.cells
     seen: dict[str, tuple[Value, Millis]] = {}
-    for number in sorted(facts.cells):
-        cell = facts.cells[number]
-        attribute = known.get(number)
+    for number in sorted(cells):
+        cell, attribute = cells[number], known.get(number)
         if attribute is not None and cell.value is not None and _is_visible(attribute, purposes, cell.at, now):
             seen[attribute.qualified] = (cell.value, cell.at)
     counters, lifetime = facts.counters, facts.lifetime
@@ -40,30 +40,45 @@ def mask(facts: ProfileFacts, attributes: AttributeSet, *, now: Millis) -> Maske
     )
 
 
-def purge(facts: ProfileFacts, attributes: AttributeSet, now: Millis) -> ProfileFacts:
-    """Facts without what is past its retention, removals included; the same object if nothing is."""
-    known = attributes.by_number
-    cells = {number: cell for number, cell in facts.cells.items() if not _is_past(known.get(number), cell.at, now)}
-    bookings = dict(facts.bookings)
-    for name, fact in facts.bookings.items():
-        values = {
-            number: value for number, value in fact.values.items() if not _is_past(known.get(number), fact.at, now)
+class Retention:
+    """How long what is known of a customer may be kept, by declarations looked up once."""
+
+    def __init__(self, attributes: AttributeSet) -> None:
+        self._kept = {
+            number: attribute.retention_ms
+            for number, attribute in attributes.by_number.items()
+            if attribute.retention_ms is not None
         }
-        if len(values) < len(fact.values):
-            bookings[name] = msgspec.structs.replace(fact, values=values)
-    if len(cells) == len(facts.cells) and bookings == facts.bookings:
-        return facts
-    return msgspec.structs.replace(facts, cells=cells, bookings=bookings)
+
+    def until(self, facts: ProfileFacts) -> float:
+        """The last instant at which nothing of the facts is past its retention, removals included; or infinity."""
+        kept = self._kept
+        ends = [cell.at + kept[number] for number, cell in facts.cells.items() if number in kept]
+        for fact in facts.bookings.values():
+            ends += [fact.at + kept[number] for number in fact.values if number in kept]
+        return min(ends, default=inf)
+
+    def purged(self, facts: ProfileFacts, now: Millis) -> ProfileFacts:
+        """Facts without what is past its retention, removals included; the same object if nothing is."""
+        if now <= self.until(facts):
+            return facts
+        cells = {number: cell for number, cell in facts.cells.items() if not self._is_past(number, cell.at, now)}
+        bookings = {name: self._purged(fact, now) for name, fact in facts.bookings.items()}
+        return msgspec.structs.replace(facts, cells=cells, bookings=bookings)
+
+    def _purged(self, fact: BookingFact, now: Millis) -> BookingFact:
+        values = {number: value for number, value in fact.values.items() if not self._is_past(number, fact.at, now)}
+        return fact if len(values) == len(fact.values) else msgspec.structs.replace(fact, values=values)
+
+    def _is_past(self, number: int, at: Millis, now: Millis) -> bool:
+        kept_ms = self._kept.get(number)
+        return kept_ms is not None and now - at > kept_ms
 
 
 def _is_visible(attribute: Attribute, purposes: tuple[str, ...], at: Millis, now: Millis) -> bool:
     if attribute.purpose is not None and attribute.purpose not in purposes:
         return False
     return attribute.retention_ms is None or now - at <= attribute.retention_ms
-
-
-def _is_past(attribute: Attribute | None, at: Millis, now: Millis) -> bool:
-    return attribute is not None and attribute.retention_ms is not None and now - at > attribute.retention_ms
 
 
 def _masked(fact: BookingFact, known: Mapping[int, Attribute], purposes: tuple[str, ...], now: Millis) -> BookingFact:

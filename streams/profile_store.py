@@ -18,8 +18,8 @@ from streams.ids import CustomerId, Millis
 from streams.instant import MINUTE_MS
 from streams.log import CUSTOMERS, Position
 from streams.places import Whereabouts
-from streams.profile import EMPTY, Pending, Profile
-from streams.profile_form import decode, encode
+from streams.profile import EMPTY, Pending, Profile, mark_of_epoch
+from streams.profile_form import decode, decode_many, encode_many
 from streams.reached import Reached
 from streams.valkey import ADVANCE, KEEP_NEWEST, REPLACE, Client, Keys, store_errors
 
@@ -35,6 +35,9 @@ class Stored:
 
     profile: Profile = EMPTY
     stamp: str = ""
+
+
+UNKNOWN = Stored()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class ProfileStore:
         with store_errors():
             marks, *found = pipeline.execute()
         return Loaded(
-            {customer: _stored(raw) for customer, raw in zip(customers, found, strict=True)},
+            _stored(customers, found),
             {
                 partition: reached.NOTHING if mark is None else reached.decode(mark)
                 for partition, mark in zip(partitions, marks, strict=True)
@@ -86,9 +89,10 @@ class ProfileStore:
         """
         if not changes:
             return ()
+        stored = encode_many([profile for _, profile in changes.values()])
         pipeline = self._client.pipeline(transaction=False)
-        for customer, (before, profile) in changes.items():
-            pipeline.eval(REPLACE, 1, self._keys.profile(customer), before.stamp, encode(profile))
+        for (customer, (before, _)), new in zip(changes.items(), stored, strict=True):
+            pipeline.eval(REPLACE, 1, self._keys.profile(customer), before.stamp, new)
         with store_errors():
             done = pipeline.execute()
         return tuple(customer for customer, replaced in zip(changes, done, strict=True) if not replaced)
@@ -166,7 +170,7 @@ def is_behind(pending: Sequence[Pending], profile: Profile) -> bool:
     if len(positions) < PENDING_ENTRIES:
         return False
     oldest = min(positions, key=lambda position: position.offset)
-    _, applied = profile.delivery.watermarks.get(oldest.epoch, (oldest.partition, -1))
+    _, applied = profile.delivery.watermarks.get(mark_of_epoch(oldest.epoch), (oldest.partition, -1))
     return oldest.offset > applied + 1
 
 
@@ -186,8 +190,12 @@ def _pending(raw: bytes) -> Pending | None:
     return Position(line.epoch, CUSTOMERS.name, line.partition, line.offset), line.recorded, event
 
 
-def _stored(raw: bytes | None) -> Stored:
-    return Stored() if raw is None else Stored(decode(raw), sha1(raw, usedforsecurity=False).hexdigest())
+def _stored(customers: Collection[CustomerId], found: Sequence[bytes | None]) -> dict[CustomerId, Stored]:
+    stored = dict.fromkeys(customers, UNKNOWN)
+    known = [(customer, raw) for customer, raw in zip(customers, found, strict=True) if raw is not None]
+    for (customer, raw), profile in zip(known, decode_many([raw for _, raw in known]), strict=True):
+        stored[customer] = Stored(profile, sha1(raw, usedforsecurity=False).hexdigest())
+    return stored
 
 
 def _field(epoch: str, partition: int) -> str:

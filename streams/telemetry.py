@@ -57,7 +57,7 @@ def _tally(name: str, meaning: str, *labels: str) -> TallyCounter:
 
 
 def _tally_histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> TallyHistogram:
-    """A histogram of the hot path: only the event loop moves it."""
+    """A histogram of the hot path: one thread moves each child, the event loop or a consumer's."""
     _LISTED.append(Metric(name, "histogram", labels, meaning))
     return TallyHistogram(name, meaning, buckets, labels)
 
@@ -119,7 +119,7 @@ FOLD_CONFLICTS = _counter(
 )
 SKIPPED_VALUES = _counter("offing_skipped_values", "Attribute values the active declarations do not accept.")
 REREAD = _counter("offing_reread_records", "Records read again because the store was behind the log.", "group")
-EVENT_TO_EFFECT_SECONDS = _histogram("offing_event_to_effect_seconds", "From recorded to saved.", SLOW, "group")
+EVENT_TO_EFFECT_SECONDS = _tally_histogram("offing_event_to_effect_seconds", "From recorded to saved.", SLOW, "group")
 FRIENDS_TOLD = _counter("offing_friends_told", "customer.friend_booked events appended.")
 DEAD_LETTERS = _counter(
     "offing_dead_letters", "Records that could not be used, by topic and reason.", "topic", "reason"

@@ -17,6 +17,7 @@ from streams.events import (
     Outcome,
     Social,
 )
+from streams.fold import fold
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS
 from streams.log import CUSTOMERS, Position
@@ -62,10 +63,15 @@ def position(offset: int, epoch: str = "log-1", partition: int = 3) -> Position:
     return Position(epoch, CUSTOMERS.name, partition, offset)
 
 
+def is_applied(found: profile.Profile, at: Position) -> bool:
+    """Whether the record is at or below the watermark of its log."""
+    return profile.is_below(found.delivery.watermarks.get(profile.mark_of_epoch(at.epoch)), at)
+
+
 def folded(events: Sequence[Recorded], start: profile.Profile = profile.EMPTY, first: int = 0) -> profile.Profile:
     """The profile after the events, at offsets from `first` on."""
     for offset, (recorded, each) in enumerate(events, first):
-        start = profile.fold(start, each, position(offset), recorded, ATTRIBUTES).profile
+        start = fold(start, each, position(offset), recorded, ATTRIBUTES).profile
     return start
 
 

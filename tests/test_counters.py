@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.counters import MAX_AGE, MAX_ENTRIES, MAX_TOTALS, add, settle
+from streams.counters import MAX_AGE, MAX_ENTRIES, MAX_TOTALS, Counters, settle
 
 Key = tuple[str, ...]
 Address = tuple[int, Key]
@@ -18,13 +18,12 @@ def _addresses(random: Random, number: int, span: int) -> list[Address]:
 
 
 def _counted(addresses: list[Address]) -> tuple[dict[Key, dict[int, int]], Counter[Key]]:
-    counters: dict[Key, dict[int, int]] = {}
+    counters: Counters[Key] = Counters({})
     lost: Counter[Key] = Counter()
     for bucket, key in addresses:
-        counters, fallen = add(counters, key, bucket)
-        for lost_key, number in fallen:
+        for lost_key, number in counters.add(key, bucket):
             lost[lost_key] += number
-    return counters, lost
+    return counters.held, lost
 
 
 def _expected(addresses: list[Address]) -> tuple[dict[Key, dict[int, int]], Counter[Key]]:
@@ -69,25 +68,25 @@ def test_counters_are_the_newest_entries_whatever_the_order_at_length(seed: int,
 
 
 def test_an_event_older_than_what_fell_out_falls_at_once() -> None:
-    counters, _ = _counted([(bucket, ("a",)) for bucket in range(1, MAX_ENTRIES + 2)])
-    assert min(counters["a",]) == 2
-    after, fallen = add(counters, ("a",), 1)
-    assert after == counters
-    assert fallen == [(("a",), 1)]
+    held, _ = _counted([(bucket, ("a",)) for bucket in range(1, MAX_ENTRIES + 2)])
+    assert min(held["a",]) == 2
+    counters = Counters(held)
+    assert counters.add(("a",), 1) == [(("a",), 1)]
+    assert counters.held == held
 
 
 def test_what_is_400_days_older_than_the_newest_falls_out() -> None:
-    counters, fallen = add({("a",): {0: 2, 1: 3}}, ("b",), MAX_AGE + 1)
-    assert counters == {("a",): {1: 3}, ("b",): {MAX_AGE + 1: 1}}
-    assert fallen == [(("a",), 2)]
+    counters: Counters[Key] = Counters({("a",): {0: 2, 1: 3}})
+    assert counters.add(("b",), MAX_AGE + 1) == [(("a",), 2)]
+    assert counters.held == {("a",): {1: 3}, ("b",): {MAX_AGE + 1: 1}}
 
 
 def test_adding_leaves_its_input_as_it_is() -> None:
-    counters: dict[Key, dict[int, int]] = {("a",): {bucket: 1 for bucket in range(MAX_ENTRIES)}}
-    add(counters, ("a",), 3)
-    add(counters, ("a",), MAX_ENTRIES)
-    add(counters, ("b",), 2 * MAX_AGE)
-    assert counters == {("a",): {bucket: 1 for bucket in range(MAX_ENTRIES)}}
+    held: dict[Key, dict[int, int]] = {("a",): {bucket: 1 for bucket in range(MAX_ENTRIES)}}
+    counters = Counters(held)
+    for key, bucket in ((("a",), 3), (("a",), MAX_ENTRIES), (("b",), 2 * MAX_AGE)):
+        counters.add(key, bucket)
+        assert held == {("a",): {bucket: 1 for bucket in range(MAX_ENTRIES)}}
 
 
 def _first(key: Key) -> Key:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from streams.events import Booking, Consent, Event, FriendBooked, Social
+from streams.fold import fold
 from streams.friends import friend_events
 from streams.instant import DAY_MS
-from streams.profile import EMPTY, Profile, fold
+from streams.profile import EMPTY, Profile
 from tests.makers import ATTRIBUTES, NOW, event
 
 TALKS = event("customer.consent", "anna", Consent(purposes={"social": True}))

@@ -1,12 +1,13 @@
 """The consent mask: what was not granted, is too old, was removed or is not declared does not exist."""
 
+from math import inf
+
 from streams import profile
 from streams.attributes import attribute_set
 from streams.events import Attributes, Booking, Consent, FriendBooked, Social
 from streams.instant import DAY_MS
 from streams.profile import MaskedProfile
-from streams.profile_form import canonical
-from streams.profile_mask import mask, purge
+from streams.profile_mask import Retention, mask
 from tests.profile_events import ATTRIBUTES, NOW, event, folded, outcome
 
 EVERYTHING = [
@@ -84,11 +85,16 @@ def test_the_mask_does_not_depend_on_the_order_of_events() -> None:
 
 def test_purge_drops_what_is_past_its_retention_and_nothing_else() -> None:
     facts = folded([*EVERYTHING, (NOW, event(Attributes({"interests": None}), NOW + 1, "e-6"))]).facts
-    assert purge(facts, ATTRIBUTES, NOW + 30 * DAY_MS) is facts
-    purged = purge(facts, ATTRIBUTES, NOW + 100 * DAY_MS)
+    retention = Retention(ATTRIBUTES)
+    assert retention.until(facts) == NOW + 1 + 30 * DAY_MS
+    assert retention.purged(facts, NOW + 1 + 30 * DAY_MS) is facts
+    assert sorted(retention.purged(facts, NOW + 2 + 30 * DAY_MS).cells) == [1, 2, 9001]
+    purged = retention.purged(facts, NOW + 100 * DAY_MS)
     assert sorted(purged.cells) == [1, 2, 9001]
     assert purged.bookings["b-1"].values == {101: "deck"}
     assert purged.counters == facts.counters
     now = NOW + 100 * DAY_MS
     assert mask(purged, ATTRIBUTES, now=now) == mask(facts, ATTRIBUTES, now=now)
-    assert canonical(purge(purged, ATTRIBUTES, now)) == canonical(purged)
+    assert retention.purged(purged, now) is purged
+    assert retention.until(purged) == inf
+    assert Retention(attribute_set(())).purged(facts, now) is facts, "undeclared, so nobody knows how long"

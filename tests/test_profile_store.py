@@ -11,10 +11,11 @@ from offers.answer_store import AnswerStore
 from streams.attributes import Value
 from streams.errors import Retry, Stop
 from streams.events import Attributes, Event, Location
+from streams.fold import fold
 from streams.ids import CustomerId
 from streams.log import CUSTOMERS, LOCATIONS, Position
 from streams.places import Whereabouts
-from streams.profile import EMPTY, Profile, fold
+from streams.profile import EMPTY, Profile
 from streams.profile_form import encode
 from streams.profile_store import (
     PENDING_ENTRIES,
