@@ -19,9 +19,11 @@ import msgspec
 from rich.console import Console
 
 from loadtests.bench import report
+from loadtests.bench.opened import Ground
 from loadtests.bench.results import VERSION, Results, targets
-from loadtests.bench.scenes import Found, measured
+from loadtests.bench.scenes import Found
 from loadtests.bench.services import cores
+from loadtests.bench.whole import measured
 from streams.embedded_valkey import EmbeddedValkey
 
 FILE = Path(".offing/bench.json")
@@ -46,7 +48,7 @@ def main() -> None:
         valkey = EmbeddedValkey(Path(folder) / "valkey")
         url = valkey.start()
         try:
-            found = measured(Path(folder), url, on, quick=chosen.quick, console=console)
+            found = measured(Ground(Path(folder), on), url, console, quick=chosen.quick)
         finally:
             valkey.stop()
     results = told(found, quick=chosen.quick, seconds=time.monotonic() - began)

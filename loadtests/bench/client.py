@@ -31,7 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     requests: list[bytes]
     """Whole HTTP/1.1 requests."""
     expected: bytes
-    """What every answer has to contain; its status has to be 200."""
+    """What an answer without shortcomings contains."""
     connections: int = 1
     rate: float | None = None
     """Requests per second, open loop; None: closed loop."""
@@ -43,9 +43,13 @@ class Outcome(msgspec.Struct, frozen=True):
     """What came of it."""
 
     latencies_ms: list[float]
-    """Of the good answers, in the order they came."""
+    """Of the answers with status 200, in the order they came."""
     failed: int
-    first_failure: str
+    """Answers with another status."""
+    lacking: int
+    """Answers with status 200 that do not contain what was expected."""
+    first_bad: str
+    """The first that failed, or else the first that lacked something."""
     seconds: float
     """From the first request to the last answer."""
     cpu_s: float
@@ -117,7 +121,8 @@ class _Run:
         self.busy: dict[int, _Wire] = {}
         self.latencies: list[float] = []
         self.failed = 0
-        self.first_failure = ""
+        self.lacking = 0
+        self.first_bad = ""
         self.answer_bytes = 0
         self.sent = 0
 
@@ -130,7 +135,9 @@ class _Run:
         ended, spent = time.perf_counter(), time.process_time() - cpu
         for wire in self.free:
             wire.socket.close()
-        return Outcome(self.latencies, self.failed, self.first_failure, ended - begun, spent, self.answer_bytes)
+        return Outcome(
+            self.latencies, self.failed, self.lacking, self.first_bad, ended - begun, spent, self.answer_bytes
+        )
 
     def _closed(self, begun: float) -> None:
         requests = self.plan.requests
@@ -171,11 +178,15 @@ class _Run:
 
     def _judge(self, answer: bytes, latency_ms: float) -> None:
         self.answer_bytes += len(answer)
-        if answer.startswith(b"HTTP/1.1 200") and self.plan.expected in answer:
+        good = answer.startswith(b"HTTP/1.1 200")
+        if good:
             self.latencies.append(latency_ms)
-            return
-        self.failed += 1
-        self.first_failure = self.first_failure or answer[:1_000].decode(errors="replace")
+            if self.plan.expected in answer:
+                return
+            self.lacking += 1
+        if not good or not self.first_bad:
+            self.first_bad = self.first_bad if self.failed else answer[:1_000].decode(errors="replace")
+        self.failed += not good
 
 
 def instants(number: int, rate: float) -> list[float]:

@@ -33,9 +33,10 @@ from scoring.fit import Recipe, Run, grow, text_of
 from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, SAMPLE, draft, finish
 from scoring.train import sample
 from streams.attributes import AttributeSet
+from streams.fold import fold
 from streams.ids import CustomerId, Millis
 from streams.market import Market
-from streams.profile import EMPTY, Profile, fold
+from streams.profile import EMPTY, Profile
 from streams.profile_mask import mask
 from streams.record import DecisionInputs
 
