@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from streams.errors import Retry
+from streams.errors import OffingError, Retry
 from streams.kafka_address import KafkaAddress
 from streams.kafka_client import AFTER_S, ANSWER_S, kafka_errors, ms, options, restarted
 from streams.kafka_records import FETCH_BYTES
@@ -89,7 +89,7 @@ class Readers:
             reader = self._taken(pair) or Reader(self._address, pair)
             try:
                 yield reader
-            except KafkaError:
+            except (KafkaError, OffingError):  # where it stands now nobody knows
                 _close(reader)
                 raise
             self._give_back(reader)
