@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 from rich.console import Console
 
-from loadtests.bench import report
+from loadtests.bench import plot, report
 from loadtests.bench.opened import Ground
 from loadtests.bench.results import VERSION, Results, targets
 from loadtests.bench.scenes import Found
@@ -57,6 +57,7 @@ def main() -> None:
     report.say(results, console)
     if not chosen.quick:
         report.publish(results)
+        plot.draw(results)
     missed = [key for key, target in results.targets.items() if target["met"] is False]
     if chosen.check and missed:
         sys.exit(f"missed: {', '.join(missed)}")

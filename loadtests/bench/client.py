@@ -128,13 +128,15 @@ class _Run:
 
     def drive(self) -> Outcome:
         begun, cpu = time.perf_counter(), time.process_time()
-        if self.plan.rate is None:
-            self._closed(begun)
-        else:
-            self._open(begun, instants(len(self.plan.requests), self.plan.rate))
-        ended, spent = time.perf_counter(), time.process_time() - cpu
-        for wire in self.free:
-            wire.socket.close()
+        try:
+            if self.plan.rate is None:
+                self._closed(begun)
+            else:
+                self._open(begun, instants(len(self.plan.requests), self.plan.rate))
+            ended, spent = time.perf_counter(), time.process_time() - cpu
+        finally:
+            for wire in (*self.free, *self.busy.values()):
+                wire.socket.close()
         return Outcome(
             self.latencies, self.failed, self.lacking, self.first_bad, ended - begun, spent, self.answer_bytes
         )
