@@ -7,6 +7,7 @@ No folds and no judging, which cost minutes and change nothing about serving: th
 import math
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -40,13 +41,20 @@ from streams.profile import EMPTY, Profile
 from streams.profile_mask import mask
 from streams.record import DecisionInputs
 
-TREES = 300
-LEAVES = 31
-PEOPLE = 150
-"""Of each crowd."""
 LOOKED_AT = 24
 """Offers of one decision that have an outcome."""
-RUN = Run(seed=1, recipe=Recipe(rounds=(TREES,), leaves=LEAVES, least_rows=5))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the model is, and from how many decisions of each crowd it is grown."""
+
+    trees: int = 300
+    leaves: int = 31
+    people: int = 150
+
+
+FULL = Size()
 HERE = Path(__file__).parent
 MADE_BY = ("campaigns.py", "customers.py", "model.py")
 
@@ -59,15 +67,16 @@ def key() -> str:
     return digest.hexdigest()
 
 
-def trained(artifacts: Path, catalog: Catalog, market: Market, now: Millis) -> Path:
-    """The model's folder in `artifacts`/models, made there."""
-    examples = partial(_examples, catalog, market, now)
+def trained(models: Path, catalog: Catalog, market: Market, now: Millis, size: Size = FULL) -> Path:
+    """The model's folder in `models`, made there. Raises ValueError if fewer trees could be grown."""
+    examples = partial(_examples, catalog, market, now, size.people)
+    run = Run(seed=1, recipe=Recipe(rounds=(size.trees,), leaves=size.leaves, least_rows=5))
     features = learn_features(examples, catalog.attributes)
     dataset = build(examples, features)
-    booster = grow(dataset, np.arange(len(dataset)), TREES, RUN)
-    if booster.num_trees() != TREES:
-        raise ValueError(f"{booster.num_trees()} trees were grown; expected {TREES}")
-    folder = draft(artifacts / "models")
+    booster = grow(dataset, np.arange(len(dataset)), size.trees, run)
+    if booster.num_trees() != size.trees:
+        raise ValueError(f"{booster.num_trees()} trees were grown; expected {size.trees}")
+    folder = draft(models)
     try:
         (folder / MODEL).write_text(text_of(booster))
         (folder / FEATURES).write_bytes(msgspec.json.encode(features))
@@ -105,9 +114,9 @@ def situation_of(crowd: Crowd, number: int, catalog: Catalog, market: Market, no
     )
 
 
-def _examples(catalog: Catalog, market: Market, now: Millis) -> Iterator[Example]:
+def _examples(catalog: Catalog, market: Market, now: Millis, people: int) -> Iterator[Example]:
     for crowd in (*CROWDS.values(), DENSE_CROWD):
-        for number in range(PEOPLE):
+        for number in range(people):
             inputs = situate(situation_of(crowd, number, catalog, market, now), catalog)
             yield _example(inputs, catalog, Random(f"bench:outcome:{crowd.name}:{number}"))
 

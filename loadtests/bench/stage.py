@@ -95,7 +95,7 @@ def made_model() -> Path:
     folder = ROOT / "live-1000"
     written(folder / "campaigns", 1_000)
     catalog = catalog_of(keep(folder / "campaigns", artifacts))
-    return model.trained(artifacts, catalog, folded_market(catalog.places), now())
+    return model.trained(artifacts / "models", catalog, folded_market(catalog.places), now())
 
 
 def folded_market(places: Places) -> markets.Market:
