@@ -5,11 +5,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+
+from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
 from loadtests.postgres_server import postgres
 from loadtests.valkey_servers import ValkeyCluster, cluster
 from streams.address import Address
-
-from loadtests.kafka_server import KafkaServer, kafka_server
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Stop
 from streams.valkey import Client, Keys, connect
@@ -36,7 +36,7 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """A broker shared by all tests: keep to your namespace, and never stop it."""
     try:
-        server = kafka_server(tmp_path_factory.mktemp("kafka"))
+        server = kafka_server(tmp_path_factory.mktemp("kafka"), java=QUICK)
     except Stop as error:
         pytest.skip(error.message)
     yield server.start()
