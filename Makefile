@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup check test prove bench demo serve coupons openapi clean
+.PHONY: setup check test prove bench demo serve coupons loadtest openapi clean
 
 setup: $(VENV)/.ready
 
@@ -35,6 +35,9 @@ serve: setup            ## the service on http://127.0.0.1:8080, embedded, with 
 
 coupons: setup          ## real people: coupon answers through the public doors, a model, its AUC
 	$(BIN)/python -m loadtests.coupons $(ARGS)
+
+loadtest: setup         ## the world's traffic against a budget: passed (0), failed (1) or invalid (2)
+	$(BIN)/python -m loadtests.load.command $(ARGS)
 
 openapi: setup          ## write openapi.json from the code
 	$(BIN)/python -m offers.api.openapi > openapi.json
