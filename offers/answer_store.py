@@ -12,7 +12,7 @@ import redis
 from streams.errors import Retry
 from streams.ids import CustomerId
 from streams.instant import MINUTE_MS
-from streams.multiplexed import Multiplexed, code_of
+from streams.multiplexed import code_of
 from streams.multiplexed_line import Command
 from streams.profile_store import PENDING_ENTRIES, PENDING_MS, PRESENCE_MS
 from streams.valkey import (
@@ -24,6 +24,7 @@ from streams.valkey import (
     PROFILE,
     REQUEST,
     TRANSIENT,
+    Doors,
     Keys,
     unavailable,
 )
@@ -62,7 +63,7 @@ class Writes:
 class AnswerStore:
     """The doors' side of Redis. One event loop owns it."""
 
-    def __init__(self, client: Multiplexed, keys: Keys) -> None:
+    def __init__(self, client: Doors, keys: Keys) -> None:
         self._client = client
         self._keys = keys
         self.reads = 0

@@ -28,11 +28,10 @@ from streams.lake import Lake
 from streams.log import TOPICS, EventLog
 from streams.market_store import MarketStore
 from streams.market_tail import MarketTail
-from streams.multiplexed import Multiplexed
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
-from streams.valkey import DECISION_TIMEOUT_S, Keys, connect, connect_async
+from streams.valkey import DECISION_TIMEOUT_S, Doors, Keys, connect, connect_async
 
 LOG_WAIT_S = 1.0
 logger = logging.getLogger("offing.runtime")
@@ -157,7 +156,7 @@ class Runtime:
     lake: Lake
     offer_tokens: OfferTokens
     customer_tokens: CustomerTokens
-    client: Multiplexed
+    client: Doors
     answerer: Answerer
     acceptance: Acceptance
     behind: WriteBehind

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import redis
 from redis.asyncio.connection import AbstractConnection
@@ -27,6 +27,16 @@ DRAIN_S = 1.0
 CODE = re.compile(r"[A-Z]{3,}\b")
 
 
+class Heed(Protocol):
+    """Who looks after several of these."""
+
+    def lost(self) -> None:
+        """The connection is lost, or could not be made."""
+
+    def redirected(self, call: Call, replies: list[object]) -> bool:
+        """Whether a call with an error among its replies is taken over: then its owner gives or fails it later."""
+
+
 class Multiplexed:
     """One event loop owns it. Connects at the first call, and again whenever the connection is lost.
 
@@ -34,9 +44,10 @@ class Multiplexed:
     failed try on they fail at once, until a try succeeds.
     """
 
-    def __init__(self, make: Callable[[], AbstractConnection]) -> None:
+    def __init__(self, make: Callable[[], AbstractConnection], heed: Heed | None = None) -> None:
         """`make`: a new connection of redis-py, protocol 2, not connected yet."""
         self._make = make
+        self._heed = heed
         self._line: Line | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._lost: asyncio.Future[bool]
@@ -45,6 +56,11 @@ class Multiplexed:
         self._said: set[str] = set()
         self.connects = 0
         """Connections made so far."""
+
+    @property
+    def away(self) -> bool:
+        """Whether the last try to connect failed, or the connection was lost and is not back."""
+        return self._away
 
     @property
     def waiting(self) -> int:
@@ -68,6 +84,11 @@ class Multiplexed:
         with suppress(redis.ConnectionError):
             self._usable().tell(commands)
 
+    def begin(self) -> None:
+        """Connect without waiting for it."""
+        with suppress(redis.ConnectionError):
+            self._usable()
+
     async def connect(self, timeout_s: float) -> None:
         """Wait for the connection, for so long at most. Never raises: what is not there yet may come later."""
         with suppress(redis.RedisError):
@@ -81,10 +102,12 @@ class Multiplexed:
     async def aclose(self) -> None:
         """Close the connection; what has no reply yet fails. A later call opens another."""
         keeper, self._keeper = self._keeper, None
+        line, self._line = self._line, None
+        if line is not None:
+            line.end("it was closed here")
         if keeper is not None:
             keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeper
+            await asyncio.wait((keeper,))
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,27 +132,30 @@ class Multiplexed:
     async def _keep(self) -> None:
         """Connect, wait for the end of the connection, connect again."""
         failures = 0
-        try:
-            while True:
-                good = await self._try() and await self._lost
-                failures = 0 if good else failures + 1
-                if failures:
-                    await asyncio.sleep(min(MOST_PAUSE_S, LEAST_PAUSE_S * 2 ** min(failures - 1, 9)))
-        finally:
-            line, self._line = self._line, None
-            if line is not None:
-                line.end("it was closed here")
+        while True:
+            good = await self._try() and await self._lost
+            if not self._kept:
+                return
+            failures = 0 if good else failures + 1
+            if failures:
+                await asyncio.sleep(min(MOST_PAUSE_S, LEAST_PAUSE_S * 2 ** min(failures - 1, 9)))
+
+    @property
+    def _kept(self) -> bool:
+        """Whether this task is to go on: a cancellation may get lost while redis-py connects."""
+        task = asyncio.current_task()
+        return task is not None and task is self._keeper and not task.cancelling()
 
     async def _try(self) -> bool:
         """Connect once; whether that succeeded."""
         try:
             reader, writer = await _opened(self._make())
         except (redis.RedisError, OSError) as error:
-            reason = type(error.__cause__ or error).__name__  # redis-py wraps some of what it meets
-            self._say_away(reason)
-            line, self._line = self._line, None
-            if line is not None:
-                line.end(f"no connection could be made ({reason})")
+            if self._kept:
+                self._not_made(type(error.__cause__ or error).__name__)  # redis-py wraps some of what it meets
+            return False
+        if not self._kept:
+            writer.close()
             return False
         loop = asyncio.get_running_loop()
         self.connects += 1
@@ -141,6 +167,12 @@ class Multiplexed:
         line.start(reader, writer)
         return True
 
+    def _not_made(self, reason: str) -> None:
+        self._say_away(reason)
+        line, self._line = self._line, None
+        if line is not None:
+            line.end(f"no connection could be made ({reason})")
+
     def _ended(self, line: Line, reason: str) -> None:
         """What is called from now on waits for the next try if that is likely to succeed at once."""
         if line is not self._line:
@@ -151,6 +183,8 @@ class Multiplexed:
         self._lost.set_result(good)
 
     def _refused(self, call: Call, replies: list[object]) -> None:
+        if self._heed is not None and self._heed.redirected(call, replies):
+            return
         call.give(replies)
         if call.answer is None:
             for code in sorted({code_of(reply) for reply in replies if isinstance(reply, Exception)} - self._said):
@@ -161,12 +195,14 @@ class Multiplexed:
         if not self._away:
             self._away = True
             logger.warning("no connection to Redis: decisions do without what it holds", extra={"reason": reason})
+        if self._heed is not None:
+            self._heed.lost()
 
 
 async def _opened(connection: AbstractConnection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """redis-py connects and greets, then lets go of its streams: whoever has them closes them."""
     try:
-        await connection.connect()  # type: ignore[no-untyped-call]
+        await connection.connect()
     except BaseException:
         await connection.disconnect(nowait=True)
         raise

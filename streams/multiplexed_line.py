@@ -19,7 +19,7 @@ Command = tuple[bytes | str | int, ...]
 Answer = asyncio.Future[list[object]]
 MOST_WAITING = 16_384
 """Calls in line; the next one fails at once."""
-MOST_BUFFERED = 4 << 20
+MOST_BUFFERED = 16 << 20
 """Bytes that the server has not taken; calls fail at once until it has taken most of them."""
 STALL_S = 0.25
 """A server that says nothing for so long while a call waits is given up."""

@@ -6,10 +6,10 @@ though, and a cluster answers them MOVED, which redis-py raises as MovedError an
 comes with the real servers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import redis
 import redis.asyncio
@@ -26,9 +26,17 @@ from redis.exceptions import (
 )
 from redis.retry import Retry as SyncRetry
 
+from streams.address import PROTOCOL, Address
+from streams.cluster_client import Client as Client
+from streams.cluster_client import ClusterClient
 from streams.errors import Retry
 from streams.ids import CustomerId
 from streams.multiplexed import Multiplexed
+from streams.multiplexed_cluster import MultiplexedCluster
+from streams.slots import Node
+
+Doors = Multiplexed | MultiplexedCluster
+"""The doors' client."""
 
 CONSUMER_TIMEOUT_S = 5.0
 DECISION_TIMEOUT_S = 0.25
@@ -73,6 +81,11 @@ return 1
 
 PROFILE, PRESENCE, PENDING, REQUEST, DECISION = ":profile", ":presence", ":pending", ":request:", ":decision:"
 """What follows a customer's slot in the names of the keys."""
+_CONNECTIONS = {
+    "redis": (redis.Connection, redis.asyncio.Connection),
+    "rediss": (redis.SSLConnection, redis.asyncio.SSLConnection),
+    "unix": (redis.UnixDomainSocketConnection, redis.asyncio.UnixDomainSocketConnection),
+}
 _ESCAPES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
 
 
@@ -123,45 +136,55 @@ class Keys:
         return f"{self.namespace}:reached"
 
 
-class Client(redis.Redis):
-    """A redis.Redis that counts its connections: whoever remembers the number can tell that one was lost or moved."""
-
-    connects = 0
-
-
-def connect(url: str, name: str = "offing") -> Client:
+def connect(where: str | Address, name: str = "offing") -> Client:
     """A client for consumers and commands: no retries of its own, since its callers must learn of every failure."""
+    address = where if isinstance(where, Address) else Address(where)
+    if not address.cluster:
+        return _client(address, name, address.arguments())
+    arguments = address.arguments()
+    return ClusterClient(
+        address.seeds,
+        lambda node: _client(address, name, arguments | {"host": node.host, "port": node.port}),
+        address.namespace,
+    )
 
+
+def _client(address: Address, name: str, arguments: Mapping[str, Any]) -> Client:
     def greet(connection: AbstractConnection) -> None:
         client.connects += 1
-        connection.on_connect()  # type: ignore[no-untyped-call]
+        connection.on_connect()
 
-    client = cast(
-        Client,
-        Client.from_url(
-            url,
-            protocol=2,
-            client_name=name,
-            socket_timeout=CONSUMER_TIMEOUT_S,
-            socket_connect_timeout=CONSUMER_TIMEOUT_S,
-            retry=SyncRetry(NoBackoff(), 0),
-            redis_connect_func=greet,
-        ),
+    pool = redis.ConnectionPool(
+        connection_class=_CONNECTIONS[address.scheme][0],
+        **arguments,
+        protocol=PROTOCOL,
+        client_name=name,
+        socket_timeout=CONSUMER_TIMEOUT_S,
+        socket_connect_timeout=CONSUMER_TIMEOUT_S,
+        retry=SyncRetry(NoBackoff(), 0),
+        redis_connect_func=greet,
     )
+    client = cast(Client, Client.from_pool(pool))
     return client
 
 
-def connect_async(url: str, name: str = "offing-api") -> Multiplexed:
-    """A client for the doors: one connection for all tasks of the loop. Close it on that loop."""
-    pool = redis.asyncio.ConnectionPool.from_url(
-        url,
-        protocol=2,
-        client_name=name,
-        socket_timeout=CONNECT_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        retry=AsyncRetry(NoBackoff(), 0),
-    )
-    return Multiplexed(pool.make_connection)
+def connect_async(where: str | Address, name: str = "offing-api") -> Doors:
+    """A client for the doors: one connection to each server for all tasks of the loop. Close it on that loop."""
+    address = where if isinstance(where, Address) else Address(where)
+    arguments = address.arguments()
+
+    def make(node: Node | None = None) -> redis.asyncio.connection.AbstractConnection:
+        made: redis.asyncio.connection.AbstractConnection = _CONNECTIONS[address.scheme][1](
+            **arguments | ({} if node is None else {"host": node.host, "port": node.port}),
+            protocol=PROTOCOL,
+            client_name=name,
+            socket_timeout=CONNECT_TIMEOUT_S,
+            socket_connect_timeout=CONNECT_TIMEOUT_S,
+            retry=AsyncRetry(NoBackoff(), 0),
+        )
+        return made
+
+    return MultiplexedCluster(address.seeds, make) if address.cluster else Multiplexed(make)
 
 
 def unavailable(error: Exception) -> Retry:

@@ -10,6 +10,8 @@ from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
 from loadtests.postgres_server import postgres
 from loadtests.valkey_servers import ValkeyCluster, cluster
 from streams.address import Address
+from loadtests.valkey_servers import ValkeyCluster, cluster
+from streams.address import Address
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Stop
 from streams.valkey import Client, Keys, connect
@@ -66,6 +68,28 @@ def keys(namespace: str) -> Keys:
 def client(valkey_url: str) -> Iterator[Client]:
     """A client of the session's server."""
     with connect(valkey_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def valkey_cluster() -> Iterator[ValkeyCluster]:
+    """A cluster shared by all tests: keep to your namespace, and never stop a server of it."""
+    with cluster() as servers:
+        yield servers
+
+
+@pytest.fixture(params=["one server", "a cluster"])
+def store_address(request: pytest.FixtureRequest, namespace: str) -> Address:
+    """Either kind of store."""
+    if request.param == "one server":
+        return Address(request.getfixturevalue("valkey_url"), namespace=namespace)
+    return Address(request.getfixturevalue("valkey_cluster").url, cluster=True, namespace=namespace)
+
+
+@pytest.fixture
+def store_client(store_address: Address) -> Iterator[Client]:
+    """A client of either kind of store."""
+    with connect(store_address) as client:
         yield client
 
 

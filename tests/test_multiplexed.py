@@ -15,9 +15,9 @@ import uvloop
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from streams.embedded_valkey import EmbeddedValkey
-from streams.multiplexed import GOOD_S, Multiplexed, code_of
+from streams.multiplexed import GOOD_S, code_of
 from streams.multiplexed_line import Answer
-from streams.valkey import Client, connect, connect_async
+from streams.valkey import Client, Doors, connect, connect_async
 
 Run = Callable[[Awaitable[None]], None]
 PATIENCE_S = 20.0
@@ -48,11 +48,11 @@ def frozen(server: EmbeddedValkey) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-def get(client: Multiplexed, key: str = "k", timeout_s: float = 5.0) -> Answer:
+def get(client: Doors, key: str = "k", timeout_s: float = 5.0) -> Answer:
     return client.execute(key, (("GET", key),), timeout_s)
 
 
-async def answering(client: Multiplexed) -> None:
+async def answering(client: Doors) -> None:
     """Wait until calls succeed."""
     async with asyncio.timeout(PATIENCE_S):
         while True:

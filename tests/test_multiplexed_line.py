@@ -32,7 +32,7 @@ class Peer:
         """Send and let the line read it."""
         self.writer.write(data)
         await self.writer.drain()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.002)
 
     async def heard(self, text: bytes) -> bytes:
         """Everything up to and with `text`."""

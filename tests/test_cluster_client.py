@@ -1,0 +1,199 @@
+"""The consumers' client of a cluster: who gets what, what is said of lost and moved slots, when `connects` grows."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from redis.exceptions import ClusterError, ResponseError
+
+from loadtests.valkey_servers import ValkeyCluster, ValkeyServer, cluster
+from streams.address import Address
+from streams.cluster_client import ClusterClient
+from streams.errors import Retry
+from streams.valkey import REPLACE, Client, connect, store_errors
+
+FOO, BAR, HELLO = "foo", "bar", "hello"
+"""Keys of the third, the first and the first third of the slots: 12182, 5061, 866."""
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[ValkeyCluster]:
+    """A cluster whose slots and servers the tests may move and mistreat; they leave it whole."""
+    with cluster() as servers:
+        yield servers
+
+
+@pytest.fixture
+def shared(valkey_cluster: ValkeyCluster, namespace: str) -> Iterator[Client]:
+    with connect(Address(valkey_cluster.url, cluster=True, namespace=namespace)) as client:
+        yield client
+
+
+@pytest.fixture
+def client(own: ValkeyCluster, namespace: str) -> Iterator[ClusterClient]:
+    with connect(Address(own.url, cluster=True, namespace=namespace)) as client:
+        assert isinstance(client, ClusterClient)
+        yield client
+
+
+def test_commands_and_pipelines_reach_the_owners_in_order(
+    shared: Client, valkey_cluster: ValkeyCluster, namespace: str
+) -> None:
+    names = [f"{{{namespace}:{number}}}" for number in range(200)]
+    pipeline = shared.pipeline(transaction=False)
+    for number, name in enumerate(names):
+        pipeline.set(name, number)
+        pipeline.eval(REPLACE, 1, f"{name}:script", "", b"%d" % number)
+    assert pipeline.execute() == [True, 1] * 200
+    assert [shared.get(name) for name in names] == [b"%d" % number for number in range(200)]
+    assert shared.eval(REPLACE, 1, names[0], "other", b"new") == 0
+    holding = [sum(key.startswith(f"{{{namespace}:") for key in server.ask("KEYS", "*"))
+               for server in valkey_cluster.primaries()]  # fmt: skip
+    assert sum(holding) == 400 and min(holding) > 50
+    assert pipeline.execute() == []
+
+
+def test_nothing_moves_so_nothing_grows(shared: Client, namespace: str) -> None:
+    for _ in range(3):
+        pipeline = shared.pipeline(transaction=False)
+        for number in range(30):
+            pipeline.get(f"{{{namespace}:{number}}}")
+        assert pipeline.execute() == [None] * 30
+        grown = shared.connects
+    assert grown == shared.connects == 4, "the table once, and three primaries"
+
+
+def test_an_error_is_raised_after_every_reply_was_read(shared: Client, namespace: str) -> None:
+    shared.set(f"{{{namespace}:1}}", "text")
+    for _ in range(2):
+        pipeline = shared.pipeline(transaction=False)
+        pipeline.rpush(f"{{{namespace}:1}}", "entry")
+        for number in range(30):
+            pipeline.set(f"{{{namespace}:{number}}}:n", number)
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            pipeline.execute()
+    assert [shared.get(f"{{{namespace}:{number}}}:n") for number in range(30)] == [b"%d" % n for n in range(30)]
+    assert shared.connects == 4
+
+
+def test_keyless_commands_go_to_one_server(shared: Client) -> None:
+    assert shared.ping() is True
+    assert shared.info("memory")["maxmemory_policy"] == "noeviction"
+    assert len(shared.time()) == 2
+
+
+def test_a_cluster_that_is_not_there_is_retry(namespace: str) -> None:
+    with connect(Address("redis://127.0.0.1:1,127.0.0.1:2", cluster=True)) as client:
+        with pytest.raises(Retry) as caught, store_errors():
+            client.pipeline(transaction=False).get("k").execute()
+    assert caught.value.code == "STORE_UNAVAILABLE"
+
+
+def test_any_server_named_tells_of_all(own: ValkeyCluster) -> None:
+    url = f"redis://127.0.0.1:1,127.0.0.1:{own.servers[-1].port}"
+    with connect(Address(url, cluster=True)) as client:
+        assert client.set(FOO, "x", ex=60) is True
+
+
+def migrated(source: ValkeyServer, target: ValkeyServer, slot: int) -> tuple[str, str]:
+    """A slot on its way from one to the other; the ids of both."""
+    here, there = str(source.ask("CLUSTER", "MYID")), str(target.ask("CLUSTER", "MYID"))
+    target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here)
+    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", there)
+    return here, there
+
+
+def settle(servers: ValkeyCluster, slot: int, owner: str) -> None:
+    for server in servers.primaries():
+        server.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
+
+
+def test_a_slot_that_is_moving_is_followed_and_one_that_has_moved_is_told(
+    own: ValkeyCluster, client: ClusterClient
+) -> None:
+    first, second, _ = own.primaries()
+    slot = 5061
+    client.set(BAR, "stays")
+    here, there = migrated(first, second, slot)
+    try:
+        client.set("{bar}:new", "goes")
+        assert (client.get(BAR), client.get("{bar}:new")) == (b"stays", b"goes")
+        pipeline = client.pipeline(transaction=False)
+        pipeline.get(BAR)
+        pipeline.get("{bar}:new")
+        pipeline.get("{foo}:never")
+        assert pipeline.execute() == [b"stays", b"goes", None]
+        assert (first.ask("EXISTS", BAR), client.slots.owner(BAR).port) == (1, first.port)
+        first.ask("MIGRATE", "127.0.0.1", second.port, BAR, 0, 5000)
+        settle(own, slot, there)
+        grown = client.connects
+        with pytest.raises(ClusterError, match="another owner"):
+            client.get(BAR)
+        assert client.connects > grown
+        assert (client.get(BAR), client.slots.owner(BAR).port) == (b"stays", second.port)
+        client.delete(BAR, "{bar}:new")
+    finally:
+        settle(own, slot, here)
+        own.wait_whole()
+
+
+def test_a_primary_that_is_lost_is_noticed_by_a_pipeline_that_needs_nothing_of_it(
+    own: ValkeyCluster, client: ClusterClient
+) -> None:
+    client.set(FOO, "x", ex=600)
+    first, _, third = own.primaries()
+    assert own.owner(FOO) is third
+    grown = client.connects
+    first.kill()
+    noticed = 0
+    while True:
+        try:
+            assert ask(client, FOO) == [b"x"]
+        except (redis.ConnectionError, ClusterError):
+            noticed += 1
+        else:
+            break
+    assert noticed > 0
+    assert client.connects > grown
+    assert first.port not in {node.port for node in client.slots.primaries}
+    assert client.get(BAR) is None
+    grown = client.connects
+    first.start()
+    own.wait_whole()
+    assert (ask(client, FOO), client.connects) == ([b"x"], grown)
+
+
+def test_a_primary_that_gives_its_role_away_is_noticed_too(own: ValkeyCluster, client: ClusterClient) -> None:
+    ask(client, FOO)
+    grown = client.connects
+    demoted = next(server for server in own.primaries() if server is not own.owner(FOO))
+    replica = own.replica(demoted)
+    replica.ask("CLUSTER", "FAILOVER")
+    while replica not in own.primaries():
+        pass
+    own.wait_whole()
+    with pytest.raises(ClusterError, match="another owner"):
+        for _ in range(1_000):
+            ask(client, FOO)
+    ask(client, FOO)
+    assert client.connects > grown
+    assert demoted.alive
+
+
+@pytest.mark.prove
+def test_a_frozen_primary_costs_one_timeout(own: ValkeyCluster, namespace: str) -> None:
+    with connect(Address(own.url, cluster=True, namespace=namespace)) as client:
+        ask(client, FOO)
+        pipeline = client.pipeline(transaction=False)
+        for number in range(300):
+            pipeline.get(f"{{{namespace}:{number}}}")
+        with own.primaries()[1].frozen(), pytest.raises((redis.TimeoutError, redis.ConnectionError)):
+            pipeline.execute()
+    own.wait_whole()
+
+
+def ask(client: Client, key: str) -> list[object]:
+    pipeline = client.pipeline(transaction=False)
+    pipeline.get(key)
+    found: list[object] = pipeline.execute()
+    return found
