@@ -45,9 +45,11 @@ from streams.profile import (
     Cell,
     CounterKey,
     Delivery,
+    Opened,
     Pending,
     Profile,
     ProfileFacts,
+    Sealed,
     bucket_of,
     effective,
     is_below,
@@ -88,9 +90,9 @@ def fold(
 
     an event that `events.parse` accepts. Without a position the event is not in the log yet: no watermark moves.
     """
-    draft = Draft(profile, attributes)
+    draft = Draft(Opened.of(profile), attributes)
     status = draft.apply(event, position, recorded)
-    return Folded(draft.profile(), status, tuple(draft.skipped))
+    return Folded(_closed(profile, draft), status, tuple(draft.skipped))
 
 
 def apply_pending(profile: Profile, pending: Sequence[Pending], attributes: AttributeSet) -> Profile:
@@ -100,41 +102,47 @@ def apply_pending(profile: Profile, pending: Sequence[Pending], attributes: Attr
     """
     if not pending:
         return profile
-    draft = Draft(profile, attributes)
+    draft = Draft(Opened.of(profile), attributes)
     for position, recorded, event in sorted(pending, key=_log_order):
         if topic_of(event.type) is CUSTOMERS:  # a location has offsets of its own topic
             draft.apply(event, position, recorded)
-    return draft.profile()
+    return _closed(profile, draft)
 
 
 class Draft:
     """A profile while events are folded into it: a part is copied when it first changes, so many events of a customer
 
-    cost little more than one, and the profile it began with stays as it is.
+    cost little more than one, and what it began with stays as it is.
     """
 
     __slots__ = (
-        "_attributes", "_began", "_counters", "_ids", "_lifetime", "_retention", "_until", "_watermarks",
-        "facts", "skipped",
+        "_attributes", "_counters", "_ids", "_lifetime", "_retention", "_said", "_until", "_watermarks",
+        "began", "skipped",
     )  # fmt: skip
 
-    def __init__(self, profile: Profile, attributes: AttributeSet, retention: Retention | None = None) -> None:
+    def __init__(self, began: Opened, attributes: AttributeSet, retention: Retention | None = None) -> None:
         """`retention`: purge by it after every event, at the instant that event was recorded. By the log and not by the
 
         clock, and not at the end of a batch, so that the same log makes the same profile however it is cut.
         """
-        self._began = profile
+        self.began = began
         self._attributes = attributes
         self._retention = retention
-        self._until = inf if retention is None else retention.until(profile.facts)
+        self._said: ProfileFacts | Sealed = began.said
+        self._until = inf if retention is None else retention.until(began.said)
         self._counters: Counters[CounterKey] | None = None
-        self._lifetime = profile.facts.lifetime
-        self._ids = profile.delivery.ids
-        self._watermarks = profile.delivery.watermarks
-        self.facts = profile.facts
-        """As they are now, except for the counters and the lifetime."""
+        self._lifetime = began.lifetime
+        self._ids = began.delivery.ids
+        self._watermarks = began.delivery.watermarks
         self.skipped: list[str] = []
         """What of the events was not usable here, by the events' own names."""
+
+    @property
+    def facts(self) -> ProfileFacts:
+        """As they are now, except for the counters and the lifetime."""
+        if not isinstance(self._said, ProfileFacts):
+            self._said = self._said.read()
+        return self._said
 
     def apply(self, event: Event, position: Position | None, recorded: Millis) -> FoldStatus:
         """As `fold`."""
@@ -148,27 +156,26 @@ class Draft:
         elif kind in _CHANGES:
             status = self._change(event, _CHANGES[kind], recorded)
         if self._retention is not None and recorded > self._until:
-            self.facts = self._retention.purged(self.facts, recorded)
-            self._until = self._retention.until(self.facts)
+            self._said = self._retention.purged(self.facts, recorded)
+            self._until = self._retention.until(self._said)
         return status
 
-    def profile(self) -> Profile:
-        """What it came to; the profile it began with if nothing changed."""
-        began, facts = self._began, self.facts
-        if self._counters is not None:
-            counters = self._counters.held
-            facts = ProfileFacts(facts.cells, facts.consent, facts.bookings, facts.linked, counters, self._lifetime)
-        delivery = began.delivery
+    def opened(self) -> Opened:
+        """What it came to; what it began with if nothing changed."""
+        began, delivery = self.began, self.began.delivery
         if self._ids is not delivery.ids or self._watermarks is not delivery.watermarks:
             delivery = Delivery(self._watermarks, self._ids)
-        return began if facts is began.facts and delivery is began.delivery else Profile(facts, delivery)
+        if self._counters is None and self._said is began.said and delivery is began.delivery:
+            return began
+        counters = began.counters if self._counters is None else self._counters.held
+        return Opened(self._said, counters, self._lifetime, delivery)
 
     def _advance(self, position: Position) -> bool:
         """Move the watermark; False if the record is not beyond it."""
         log = mark_of_epoch(position.epoch)
         if is_below(self._watermarks.get(log), position):
             return False
-        if self._watermarks is self._began.delivery.watermarks:
+        if self._watermarks is self.began.delivery.watermarks:
             self._watermarks = dict(self._watermarks)
         self._watermarks[log] = (position.partition, position.offset)
         if len(self._watermarks) > MAX_EPOCHS:
@@ -178,12 +185,12 @@ class Draft:
     def _change(self, event: Event, change: "_Change", recorded: Millis) -> FoldStatus:
         before = self.facts
         stamp = _Stamp(effective(event.time, recorded), tag((event.source, event.id), 4))
-        self.facts, skipped = change(before, event.data, stamp, self._attributes)
+        self._said, skipped = change(before, event.data, stamp, self._attributes)
         self.skipped += skipped
-        if self.facts is before:
+        if self._said is before:
             return FoldStatus.UNCHANGED
         if self._retention is not None:
-            self._until = self._retention.until(self.facts)
+            self._until = self._retention.until(self._said)
         return FoldStatus.APPLIED
 
     def _count(self, event: Event, key: CounterKey, recorded: Millis) -> FoldStatus:
@@ -199,11 +206,11 @@ class Draft:
         if len(self._ids) >= MAX_IDS:
             return FoldStatus.OVERFLOW
         if self._counters is None:
-            self._counters = Counters(self._began.facts.counters)
+            self._counters = Counters(self.began.counters)
         fallen = self._counters.add(key, bucket_of(at))
         if fallen:
             self._lifetime = settle(self._lifetime, fallen, _coarse, _coarsest)
-        if self._ids is self._began.delivery.ids:
+        if self._ids is self.began.delivery.ids:
             self._ids = dict(self._ids)
         self._ids[mark] = minute
         return FoldStatus.APPLIED
@@ -214,6 +221,12 @@ class Draft:
         if ids and (len(ids) >= MAX_IDS or next(iter(ids.values())) < minute - ID_KEPT):
             oldest = max(minute, *ids.values()) - ID_KEPT
             self._ids = {mark: at for mark, at in ids.items() if at >= oldest}
+
+
+def _closed(profile: Profile, draft: Draft) -> Profile:
+    """What a draft that began with `profile` came to; the same if nothing changed."""
+    opened = draft.opened()
+    return profile if opened is draft.began else opened.profile()
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode

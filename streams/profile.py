@@ -1,6 +1,7 @@
 """Profile: what is known of one customer, and how far the log was applied to it. `fold` makes it of events (idea 9)."""
 
 from functools import lru_cache
+from typing import Protocol
 
 import msgspec
 
@@ -90,6 +91,40 @@ class Profile(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 EMPTY = Profile()
+
+
+class Sealed(Protocol):
+    """What was said of a customer, as it lies in the store: not read yet."""
+
+    @property
+    def since(self) -> Millis | None:
+        """No part of it is older; None: it is empty."""
+
+    def read(self) -> ProfileFacts:
+        """The facts, without counters and lifetime."""
+
+
+class Opened(msgspec.Struct, frozen=True, gc=False):
+    """A profile read as far as counting needs it: most events count, and need not know what was said."""
+
+    said: ProfileFacts | Sealed
+    """Counters and lifetime in it are not looked at."""
+    counters: dict[CounterKey, dict[int, int]]
+    lifetime: dict[CounterKey, int]
+    delivery: Delivery
+
+    @classmethod
+    def of(cls, profile: Profile) -> "Opened":
+        """A profile that is read already."""
+        return cls(profile.facts, profile.facts.counters, profile.facts.lifetime, profile.delivery)
+
+    def profile(self) -> Profile:
+        """All of it."""
+        said = self.said if isinstance(self.said, ProfileFacts) else self.said.read()
+        if said.counters is self.counters and said.lifetime is self.lifetime:
+            return Profile(said, self.delivery)
+        facts = ProfileFacts(said.cells, said.consent, said.bookings, said.linked, self.counters, self.lifetime)
+        return Profile(facts, self.delivery)
 
 
 class MaskedProfile(msgspec.Struct, frozen=True):

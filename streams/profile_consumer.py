@@ -23,7 +23,7 @@ from streams.fold import Draft, FoldStatus
 from streams.friends import friend_events
 from streams.ids import CustomerId, Millis
 from streams.log import CUSTOMERS, Entry, EventLog, LogRecord
-from streams.profile import Profile
+from streams.profile import Opened
 from streams.profile_mask import Retention
 from streams.profile_store import Loaded, ProfileStore, Stored
 from streams.reached import Reached
@@ -39,7 +39,7 @@ WAITS = 6
 class Batch:
     """What one batch came to."""
 
-    changes: dict[CustomerId, tuple[Stored, Profile]] = field(default_factory=dict)
+    changes: dict[CustomerId, tuple[Stored, Opened]] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
     told: list[tuple[Event, Millis]] = field(default_factory=list)
     """customer.friend_booked events and the instant they are recorded at."""
@@ -149,28 +149,31 @@ class ProfileConsumer(CustomerConsumer):
     def _fold(self, records: Sequence[LogRecord], read: Sequence[Event | DeadLetter], loaded: Loaded) -> Batch:
         batch, attributes = Batch(), self._active().attributes
         retention = Retention(attributes)
-        drafts = {
-            customer: Draft(stored.profile, attributes, retention) for customer, stored in loaded.profiles.items()
-        }
+        drafts = {customer: Draft(stored.opened, attributes, retention) for customer, stored in loaded.profiles.items()}
         for record, event in zip(records, read, strict=True):
             if isinstance(event, DeadLetter):
                 batch.letters.append(event)
-                continue
-            draft = drafts[event.customer_id]
-            before = draft.facts
-            status = draft.apply(event, record.position, record.recorded)
-            batch.done[event.type, status] += 1
-            if status in _LETTERS:
-                batch.letters.append(DeadLetter(record, *_LETTERS[status], was_read=True))
-            if status is FoldStatus.APPLIED and isinstance(event.data, Booking):
-                now = max(record.recorded, self._reckoning(record))
-                batch.told.extend((friend, now) for friend in friend_events(event, before, draft.facts, now))
+            elif isinstance(event.data, Booking):
+                self._fold_booking(record, event, drafts[event.customer_id], batch)
+            else:
+                status = drafts[event.customer_id].apply(event, record.position, record.recorded)
+                batch.done[event.type, status] += 1
+                if status in _LETTERS:
+                    batch.letters.append(DeadLetter(record, *_LETTERS[status], was_read=True))
         for customer, draft in drafts.items():
             batch.skipped.update(draft.skipped)
-            stored, profile = loaded.profiles[customer], draft.profile()
-            if profile is not stored.profile:
-                batch.changes[customer] = (stored, profile)
+            opened = draft.opened()
+            if opened is not draft.began:
+                batch.changes[customer] = (loaded.profiles[customer], opened)
         return batch
+
+    def _fold_booking(self, record: LogRecord, event: Event, draft: Draft, batch: Batch) -> None:
+        before = draft.facts
+        status = draft.apply(event, record.position, record.recorded)
+        batch.done[event.type, status] += 1
+        if status is FoldStatus.APPLIED:
+            now = max(record.recorded, self._reckoning(record))
+            batch.told.extend((friend, now) for friend in friend_events(event, before, draft.facts, now))
 
     def _publish(self, records: Sequence[LogRecord], batch: Batch) -> None:
         """Before the save: once saved, a booking is no longer new and a refused event is a duplicate, so after a crash

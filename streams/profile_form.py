@@ -1,13 +1,15 @@
 """The bytes of a profile: canonical, by which facts are compared, and stored, which are compact and versioned.
 
 Version 2 is the byte 2, the number of ids in 2 bytes, the ids, 6 bytes each, and a Zstandard frame without its first 4
-bytes, which are the same in every frame. In the frame is MessagePack of `_Stored`, compressed with the dictionary of
+bytes, which are the same in every frame. In the frame is MessagePack of `_Whole`, compressed with the dictionary of
 this version. Facts lie with the event they are from: its instant and its tie are written once. Ids stay outside
-because they cannot be compressed and would only lengthen the codes of what can.
+because they cannot be compressed and would only lengthen the codes of what can. Who folds reads `_Part` instead: the
+same bytes, of which what was said is left as it is until an event needs it.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import local
 
@@ -18,7 +20,7 @@ from streams import profile_form_1
 from streams.attributes import Value
 from streams.errors import Stop
 from streams.ids import Millis
-from streams.profile import BookingFact, Cell, CounterKey, Delivery, Profile, ProfileFacts
+from streams.profile import BookingFact, Cell, CounterKey, Delivery, Opened, Profile, ProfileFacts
 
 VERSION = 2
 DICTIONARY = Path(__file__).with_name("profile_form_2.zdict")
@@ -49,33 +51,17 @@ def canonical(facts: ProfileFacts) -> bytes:
     )
 
 
-def body(profile: Profile) -> bytes:
-    """What is compressed: all but the ids. Dictionaries are made of it."""
-    facts, delivery = profile.facts, profile.delivery
-    return _ENCODE(
-        _Stored(
-            said=_said(facts),
-            bookings=facts.bookings,
-            linked=facts.linked,
-            counters=facts.counters,
-            lifetime=facts.lifetime,
-            watermarks=delivery.watermarks,
-            minutes=list(delivery.ids.values()),
-        )
-    )
-
-
 def encode(profile: Profile) -> bytes:
     """The stored form, in the newest version. decode(encode(p)) == p for every folded p."""
-    return _joined(profile, _zstd.compressor.compress(body(profile)))
+    return _joined(profile.delivery, _zstd.compressor.compress(body(Opened.of(profile))))
 
 
-def encode_many(profiles: Sequence[Profile]) -> list[bytes]:
+def encode_many(profiles: Sequence[Opened]) -> list[bytes]:
     """`encode` of each, compressed at once: one by one, zstandard would let another thread run between any two."""
     if not profiles:
         return []
     frames = _zstd.compressor.multi_compress_to_buffer([body(profile) for profile in profiles])
-    return [_joined(profile, frames[place].tobytes()) for place, profile in enumerate(profiles)]
+    return [_joined(profile.delivery, frames[place].tobytes()) for place, profile in enumerate(profiles)]
 
 
 def decode(stored: bytes) -> Profile:
@@ -94,27 +80,61 @@ def decode(stored: bytes) -> Profile:
     raise Stop("PROFILE_FORMAT", message)
 
 
-def decode_many(stored: Sequence[bytes]) -> list[Profile]:
-    """`decode` of each, decompressed at once where that is possible. Raises Stop PROFILE_FORMAT."""
-    if not stored or any(each[:1] != _VERSION_BYTE for each in stored):
-        return [decode(each) for each in stored]
-    try:
-        bodies = _zstd.decompressor.multi_decompress_to_buffer([_frame(each) for each in stored])
-        return [_profile(each, bodies[place].tobytes()) for place, each in enumerate(stored)]
-    except (zstandard.ZstdError, *profile_form_1.UNREADABLE):
-        return [decode(each) for each in stored]  # says which and why
+def open_many(stored: Sequence[bytes]) -> list[Opened]:
+    """Each as far as counting needs it, decompressed at once where that is possible. Raises Stop PROFILE_FORMAT."""
+    if stored and all(each[:1] == _VERSION_BYTE for each in stored):
+        with suppress(zstandard.ZstdError, *profile_form_1.UNREADABLE):
+            bodies = _zstd.decompressor.multi_decompress_to_buffer([_frame(each) for each in stored])
+            return [_opened(each, bodies[place].tobytes()) for place, each in enumerate(stored)]
+    return [Opened.of(decode(each)) for each in stored]  # says which cannot be read, and why
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    said: list[tuple[Millis, int, dict[int, Value | None], dict[str, Value | None]]]
+def body(profile: Opened) -> bytes:
+    """What is compressed: all but the ids. Dictionaries are made of it."""
+    delivery = profile.delivery
+    said = profile.said if isinstance(profile.said, _Sealed) else _sealed(profile.profile().facts)
+    minutes = list(delivery.ids.values())
+    return _ENCODE(
+        _Part(said.since, msgspec.Raw(said.raw), profile.counters, profile.lifetime, delivery.watermarks, minutes)
+    )
+
+
+class _Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    events: list[tuple[Millis, int, dict[int, Value | None], dict[str, Value | None]]]
     """(effective time, tie, cells, consent) of each event that a fact is from."""
     bookings: dict[str, BookingFact]
     linked: dict[str, Millis]
+
+
+class _Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    since: Millis | None
+    """Nothing in `said` is older; None: it is empty."""
+    said: msgspec.Raw
+    """A _Said."""
     counters: dict[CounterKey, dict[int, int]]
     lifetime: dict[CounterKey, int]
     watermarks: dict[bytes, tuple[int, int]]
     minutes: list[int]
     """Of the ids, in their order."""
+
+
+class _Whole(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    since: Millis | None
+    said: _Said
+    counters: dict[CounterKey, dict[int, int]]
+    lifetime: dict[CounterKey, int]
+    watermarks: dict[bytes, tuple[int, int]]
+    minutes: list[int]
+
+
+class _Sealed(msgspec.Struct, frozen=True, gc=False):
+    """See streams.profile.Sealed."""
+
+    since: Millis | None
+    raw: bytes
+
+    def read(self) -> ProfileFacts:
+        return ProfileFacts(*_facts(_DECODE_SAID(self.raw)))
 
 
 class _Zstd(local):
@@ -127,30 +147,49 @@ class _Zstd(local):
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(_Stored).decode
+_DECODE_PART = msgspec.msgpack.Decoder(_Part).decode
+_DECODE_SAID = msgspec.msgpack.Decoder(_Said).decode
+_DECODE_WHOLE = msgspec.msgpack.Decoder(_Whole).decode
 _VERSION_BYTE = bytes([VERSION])
 _DICTIONARY = zstandard.ZstdCompressionDict(DICTIONARY.read_bytes(), dict_type=zstandard.DICT_TYPE_FULLDICT)
 _DICTIONARY.precompute_compress(level=LEVEL)
 _zstd = _Zstd()
 
 
-def _said(facts: ProfileFacts) -> list[tuple[Millis, int, dict[int, Value | None], dict[str, Value | None]]]:
-    said: dict[tuple[Millis, int], tuple[dict[int, Value | None], dict[str, Value | None]]] = {}
+def _sealed(facts: ProfileFacts) -> _Sealed:
+    events: dict[tuple[Millis, int], tuple[dict[int, Value | None], dict[str, Value | None]]] = {}
     for number, cell in facts.cells.items():
         stamp = cell.at, cell.tie
-        if stamp not in said:
-            said[stamp] = ({}, {})
-        said[stamp][0][number] = cell.value
+        if stamp not in events:
+            events[stamp] = ({}, {})
+        events[stamp][0][number] = cell.value
     for name, cell in facts.consent.items():
         stamp = cell.at, cell.tie
-        if stamp not in said:
-            said[stamp] = ({}, {})
-        said[stamp][1][name] = cell.value
-    return [(at, tie, cells, consent) for (at, tie), (cells, consent) in said.items()]
+        if stamp not in events:
+            events[stamp] = ({}, {})
+        events[stamp][1][name] = cell.value
+    said = [(at, tie, cells, consent) for (at, tie), (cells, consent) in events.items()]
+    instants = [at for at, _ in events] + [fact.at for fact in facts.bookings.values()]
+    return _Sealed(min(instants, default=None), _ENCODE(_Said(said, facts.bookings, facts.linked)))
 
 
-def _joined(profile: Profile, frame: bytes) -> bytes:
-    ids = profile.delivery.ids
+_Facts = tuple[dict[int, Cell], dict[str, Cell], dict[str, BookingFact], dict[str, Millis]]
+
+
+def _facts(said: _Said) -> _Facts:
+    """The first fields of ProfileFacts."""
+    cells: dict[int, Cell] = {}
+    consent: dict[str, Cell] = {}
+    for at, tie, values, granted in said.events:
+        for number, value in values.items():
+            cells[number] = Cell(value, at, tie)
+        for name, value in granted.items():
+            consent[name] = Cell(value, at, tie)
+    return cells, consent, said.bookings, said.linked
+
+
+def _joined(delivery: Delivery, frame: bytes) -> bytes:
+    ids = delivery.ids
     return b"".join((_VERSION_BYTE, len(ids).to_bytes(2, "big"), *ids, frame[len(MAGIC) :]))
 
 
@@ -163,18 +202,18 @@ def _end_of_ids(stored: bytes) -> int:
 
 
 def _profile(stored: bytes, body: bytes) -> Profile:
-    found = _DECODE(body)
-    cells: dict[int, Cell] = {}
-    consent: dict[str, Cell] = {}
-    for at, tie, values, granted in found.said:
-        for number, value in values.items():
-            cells[number] = Cell(value, at, tie)
-        for name, value in granted.items():
-            consent[name] = Cell(value, at, tie)
-    facts = ProfileFacts(cells, consent, found.bookings, found.linked, found.counters, found.lifetime)
-    return Profile(facts, Delivery(found.watermarks, dict(zip(_marks(stored), found.minutes, strict=True))))
+    found = _DECODE_WHOLE(body)
+    facts = ProfileFacts(*_facts(found.said), found.counters, found.lifetime)
+    return Profile(facts, _delivery(stored, found))
 
 
-def _marks(stored: bytes) -> Iterable[bytes]:
+def _opened(stored: bytes, body: bytes) -> Opened:
+    found = _DECODE_PART(body)
+    said = _Sealed(found.since, bytes(found.said))
+    return Opened(said, found.counters, found.lifetime, _delivery(stored, found))
+
+
+def _delivery(stored: bytes, found: _Part | _Whole) -> Delivery:
     end = _end_of_ids(stored)
-    return struct.unpack("6s" * ((end - HEAD) // MARK), stored[HEAD:end])
+    marks = struct.unpack("6s" * ((end - HEAD) // MARK), stored[HEAD:end])
+    return Delivery(found.watermarks, dict(zip(marks, found.minutes, strict=True)))

@@ -7,7 +7,7 @@ import msgspec
 
 from streams.attributes import Attribute, AttributeSet, Value
 from streams.ids import Millis
-from streams.profile import BookingFact, MaskedProfile, ProfileFacts
+from streams.profile import BookingFact, MaskedProfile, ProfileFacts, Sealed
 
 SOCIAL = "social"
 FRIEND_BOOKED = "friend_booked"
@@ -49,12 +49,18 @@ class Retention:
             for number, attribute in attributes.by_number.items()
             if attribute.retention_ms is not None
         }
+        self._shortest = min(self._kept.values(), default=inf)
 
-    def until(self, facts: ProfileFacts) -> float:
-        """The last instant at which nothing of the facts is past its retention, removals included; or infinity."""
+    def until(self, said: ProfileFacts | Sealed) -> float:
+        """Up to this instant nothing is past its retention, removals included; infinity: it never is.
+
+        The last such instant, unless what was said is still sealed: then perhaps one before it.
+        """
+        if not isinstance(said, ProfileFacts):
+            return inf if said.since is None else said.since + self._shortest
         kept = self._kept
-        ends = [cell.at + kept[number] for number, cell in facts.cells.items() if number in kept]
-        for fact in facts.bookings.values():
+        ends = [cell.at + kept[number] for number, cell in said.cells.items() if number in kept]
+        for fact in said.bookings.values():
             ends += [fact.at + kept[number] for number in fact.values if number in kept]
         return min(ends, default=inf)
 

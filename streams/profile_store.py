@@ -18,8 +18,8 @@ from streams.ids import CustomerId, Millis
 from streams.instant import MINUTE_MS
 from streams.log import CUSTOMERS, Position
 from streams.places import Whereabouts
-from streams.profile import EMPTY, Pending, Profile, mark_of_epoch
-from streams.profile_form import decode, decode_many, encode_many
+from streams.profile import EMPTY, Opened, Pending, Profile, mark_of_epoch
+from streams.profile_form import decode, encode_many, open_many
 from streams.reached import Reached
 from streams.valkey import ADVANCE, KEEP_NEWEST, REPLACE, Client, Keys, store_errors
 
@@ -29,12 +29,20 @@ PENDING_MS = 10 * MINUTE_MS
 VERSION = 1
 
 
+NOBODY = Opened.of(EMPTY)
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """A profile and the SHA-1 in hex of the bytes it came from, '' for none."""
 
-    profile: Profile = EMPTY
+    opened: Opened = NOBODY
     stamp: str = ""
+
+    @property
+    def profile(self) -> Profile:
+        """All of it."""
+        return self.opened.profile()
 
 
 UNKNOWN = Stored()
@@ -82,7 +90,7 @@ class ProfileStore:
             },
         )
 
-    def save_many(self, changes: Mapping[CustomerId, tuple[Stored, Profile]]) -> tuple[CustomerId, ...]:
+    def save_many(self, changes: Mapping[CustomerId, tuple[Stored, Opened]]) -> tuple[CustomerId, ...]:
         """Replace each profile by what was made of it, in one round trip; those whose bytes had changed are returned
 
         and keep what they have. Load them again and fold again.
@@ -193,8 +201,8 @@ def _pending(raw: bytes) -> Pending | None:
 def _stored(customers: Collection[CustomerId], found: Sequence[bytes | None]) -> dict[CustomerId, Stored]:
     stored = dict.fromkeys(customers, UNKNOWN)
     known = [(customer, raw) for customer, raw in zip(customers, found, strict=True) if raw is not None]
-    for (customer, raw), profile in zip(known, decode_many([raw for _, raw in known]), strict=True):
-        stored[customer] = Stored(profile, sha1(raw, usedforsecurity=False).hexdigest())
+    for (customer, raw), opened in zip(known, open_many([raw for _, raw in known]), strict=True):
+        stored[customer] = Stored(opened, sha1(raw, usedforsecurity=False).hexdigest())
     return stored
 
 

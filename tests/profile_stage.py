@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from streams.events import Attributes, Booking, Consent, Event, Outcome, Social, parse
 from streams.ids import CustomerId
 from streams.log import CUSTOMERS, EventLog
-from streams.profile import CounterKey, Profile
+from streams.profile import CounterKey, Opened, Profile
 from streams.profile_store import ProfileStore, Stored
 from streams.valkey import Client, Keys
 from tests.makers import NOW, event
@@ -64,7 +64,7 @@ class Interrupted(ProfileStore):
         super().__init__(client, keys)
         self._happenings = [happening]
 
-    def save_many(self, changes: Mapping[CustomerId, tuple[Stored, Profile]]) -> tuple[CustomerId, ...]:
+    def save_many(self, changes: Mapping[CustomerId, tuple[Stored, Opened]]) -> tuple[CustomerId, ...]:
         if changes and self._happenings:
             self._happenings.pop()()
         return super().save_many(changes)

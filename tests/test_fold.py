@@ -16,7 +16,7 @@ from streams.fold import Draft, FoldStatus, apply_pending, fold
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.log import Position
 from streams.profile import bucket_of, mark_of_epoch, mark_of_event
-from streams.profile_form import canonical, encode
+from streams.profile_form import canonical, encode, open_many
 from streams.profile_mask import Retention
 from tests.profile_events import (
     ATTRIBUTES,
@@ -337,23 +337,24 @@ def test_many_events_at_once_make_what_they_make_one_by_one(history: list[Record
         if not rest:
             break
         batch, rest = rest[:size], rest[size:]
-        draft = Draft(batched, ATTRIBUTES, retention)
+        (began,) = open_many([encode(batched)])
+        draft = Draft(began, ATTRIBUTES, retention)
         for offset, (recorded, each) in batch:
             result = fold(one_by_one, each, position(offset), recorded, ATTRIBUTES)
             purged = retention.purged(result.profile.facts, recorded)
             one_by_one = profile.Profile(purged, result.profile.delivery)
             assert draft.apply(each, position(offset), recorded) is result.status
-        batched = draft.profile()
+        batched = draft.opened().profile()
         assert batched == one_by_one
 
 
 def test_a_draft_of_known_records_comes_to_the_profile_it_began_with() -> None:
     found = folded([(NOW, event(outcome())), _tier("gold")])
-    draft = Draft(found, ATTRIBUTES, Retention(ATTRIBUTES))
+    draft = Draft(profile.Opened.of(found), ATTRIBUTES, Retention(ATTRIBUTES))
     long_after = NOW + 900 * DAY_MS
     assert draft.apply(event(outcome()), position(0), long_after) is FoldStatus.DUPLICATE
     assert draft.apply(_tier("gold")[1], position(1), long_after) is FoldStatus.DUPLICATE
-    assert draft.profile() is found, "purged when it was folded, and not by a later instant"
+    assert draft.opened() is draft.began, "purged when it was folded, and not by a later instant"
 
 
 def test_a_profile_stays_bounded_under_5000_events_of_every_kind() -> None:

@@ -15,7 +15,7 @@ from streams.fold import fold
 from streams.ids import CustomerId
 from streams.log import CUSTOMERS, LOCATIONS, Position
 from streams.places import Whereabouts
-from streams.profile import EMPTY, Profile
+from streams.profile import EMPTY, Opened, Profile
 from streams.profile_form import encode
 from streams.profile_store import (
     PENDING_ENTRIES,
@@ -64,7 +64,9 @@ def test_many_profiles_are_saved_and_loaded_in_one_round_trip_each(client: Clien
     assert unknown.reached == {3: NOTHING}
     anna, ben = profile_of("anna", 4, "gold"), profile_of("ben", 5, "blue")
     reads = reads_so_far(client)
-    refused = store.save_many({ANNA: (unknown.profiles[ANNA], anna), BEN: (unknown.profiles[BEN], ben)})
+    refused = store.save_many(
+        {ANNA: (unknown.profiles[ANNA], Opened.of(anna)), BEN: (unknown.profiles[BEN], Opened.of(ben))}
+    )
     assert refused == ()
     assert reads_so_far(client) == reads + 2, "one for the save, one for asking"
     assert values(store.load_many([ANNA, BEN, CARLA], "log-1", [3]).profiles) == {ANNA: anna, BEN: ben, CARLA: EMPTY}
@@ -78,8 +80,11 @@ def test_a_consumer_that_lost_its_partition_overwrites_nothing(client: Client, k
     store = ProfileStore(client, keys)
     zombie = store.load_many([ANNA, BEN], "log-1", [3]).profiles
     newer = profile_of("anna", 9, "gold")
-    store.save_many({ANNA: (zombie[ANNA], newer)})
-    stale = {ANNA: (zombie[ANNA], profile_of("anna", 4, "blue")), BEN: (zombie[BEN], profile_of("ben", 5, "blue"))}
+    store.save_many({ANNA: (zombie[ANNA], Opened.of(newer))})
+    stale = {
+        ANNA: (zombie[ANNA], Opened.of(profile_of("anna", 4, "blue"))),
+        BEN: (zombie[BEN], Opened.of(profile_of("ben", 5, "blue"))),
+    }
     assert store.save_many(stale) == (ANNA,)
     assert values(store.load_many([ANNA], "log-1", [3]).profiles) == {ANNA: newer}
 
@@ -105,7 +110,7 @@ def test_a_server_that_is_not_there_is_retry(keys: Keys) -> None:
         with pytest.raises(Retry):
             store.load_many([ANNA], "log-1", [3])
         with pytest.raises(Retry):
-            store.save_many({ANNA: (Stored(), EMPTY)})
+            store.save_many({ANNA: (Stored(), Opened.of(EMPTY))})
         with pytest.raises(Retry):
             store.advance("log-1", {3: (NOTHING, Reached(1))})
         with pytest.raises(Retry):

@@ -17,8 +17,9 @@ from streams.events import parse
 from streams.fold import Draft
 from streams.ids import Millis
 from streams.log import CUSTOMERS, Position, partition_of
-from streams.profile import EMPTY, Profile
+from streams.profile import Opened
 from streams.profile_form import LEVEL, body
+from streams.profile_store import NOBODY
 
 SEED = 2
 CUSTOMERS_LIVED = 2_000
@@ -32,13 +33,13 @@ def samples(seed: int = SEED, customers: int = CUSTOMERS_LIVED) -> Iterator[byte
     """What is compressed, of customers of the world at every age."""
     random = Random(seed)
     attributes = load_attributes(CAMPAIGNS / "attributes.yaml")
-    profiles: dict[str, Profile] = {}
+    profiles: dict[str, Opened] = {}
     for offset, entry in enumerate(told_by_the_world(seed, customers, END).customers):
-        draft = Draft(profiles.get(entry.key, EMPTY), attributes)
+        draft = Draft(profiles.get(entry.key, NOBODY), attributes)
         log = f"log of {entry.key}"  # each its own: no log's mark is common to profiles
         at = Position(log, CUSTOMERS.name, partition_of(entry.key, CUSTOMERS), offset)
         draft.apply(parse(entry.value), at, entry.recorded or END)
-        profiles[entry.key] = draft.profile()
+        profiles[entry.key] = draft.opened()
         if random.random() < STORED:
             yield body(profiles[entry.key])
 
