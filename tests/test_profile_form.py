@@ -76,16 +76,20 @@ def test_many_are_opened_and_written_as_one_by_one_whatever_their_version() -> N
 
 
 def test_what_was_said_is_written_back_unread() -> None:
-    stored = (SAMPLES / "profile.v2.bin").read_bytes()
+    found = folded([(NOW, event(Attributes({"interests": ["spa"]}), NOW - 5)), (NOW, event(outcome(), event_id="e-2"))])
+    stored = encode(found)
     (opened,) = open_many([stored])
     assert not isinstance(opened.said, ProfileFacts)
-    assert opened.said.since == 0
+    assert opened.said.since == NOW - 5
     assert encode_many([opened]) == [stored]
     counted = Draft(opened, ATTRIBUTES, Retention(ATTRIBUTES))
     assert counted.apply(event(outcome(), event_id="new"), None, NOW) is FoldStatus.APPLIED
     after = counted.opened()
     assert after.said is opened.said
-    assert decode(encode_many([after])[0]).facts.cells == SAMPLED.facts.cells
+    assert decode(encode_many([after])[0]).facts.cells == found.facts.cells
+    late = Draft(opened, ATTRIBUTES, Retention(ATTRIBUTES))
+    assert late.apply(event(outcome(), NOW + 40 * DAY_MS, "late"), None, NOW + 40 * DAY_MS) is FoldStatus.APPLIED
+    assert late.opened().profile().facts.cells == {}, "past its retention, though nothing was said"
     (unknown,) = open_many([encode(folded([(NOW, event(outcome()))]))])
     assert not isinstance(unknown.said, ProfileFacts)
     assert unknown.said.since is None
