@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from time import monotonic
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, RetriableError
@@ -30,6 +31,7 @@ LARGEST = 1_040_000
 """Bytes of a key and its value: what a broker takes by default (message.max.bytes), less the envelope."""
 MOST_WAITING = 100_000
 """Entries on their way, per process: beyond that appends fail at once, for memory is bounded and so is patience."""
+LOOK_S = 0.5
 LAST_MS: Millis = (1 << 63) - 1
 
 
@@ -53,7 +55,10 @@ class KafkaWriter:
         self._queue: SimpleQueue[Append | None] = SimpleQueue()
         self._gate = Lock()
         self._open = True
-        self._waiting = 0
+        self._waiting: dict[int, tuple[Append, float]] = {}
+        """By id: what is queued or on its way, and until when that is waited for."""
+        self._entries = 0
+        self._away_until = 0.0
         self._producer: KafkaProducer | None = None
         self._broken = False
         self._thread = Thread(target=self._run, name="offing-log-writer", daemon=True)
@@ -68,11 +73,12 @@ class KafkaWriter:
         with self._gate:
             if not self._open:
                 refusal = Retry("LOG_UNAVAILABLE", "the log is closed; open it again", after_s=AFTER_S)
-            elif self._waiting > MOST_WAITING:
-                message = f"{self._waiting} entries wait for Kafka, more than {MOST_WAITING}; is a broker away?"
+            elif self._entries > MOST_WAITING:
+                message = f"{self._entries} entries wait for Kafka, more than {MOST_WAITING}; is a broker away?"
                 refusal = Retry("LOG_UNAVAILABLE", message, after_s=AFTER_S)
             else:
-                self._waiting += len(entries)
+                self._entries += len(entries)
+                self._waiting[id(append)] = (append, monotonic() + self._delivery_s + LOOK_S)
                 self._queue.put(append)
                 return append.future
         append.future.set_exception(refusal)
@@ -87,14 +93,42 @@ class KafkaWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        while append := self._queue.get():
+        while True:
             try:
-                self._send(append)
-            except OffingError as error:
-                self._fail(append, error)
-            except ValueError as error:  # the producer's word for a topic that has gone or has fewer partitions
-                self._fail(append, Retry("LOG_UNAVAILABLE", f"Kafka, while appending: {error}", after_s=AFTER_S))
+                append = self._queue.get(timeout=LOOK_S)
+            except Empty:
+                self._give_up(monotonic())
+                continue
+            if append is None:
+                break
+            self._attempt(append)
+            self._give_up(monotonic())
         self._let_go(self._delivery_s + ANSWER_S)
+        self._give_up(float("inf"))
+
+    def _attempt(self, append: Append) -> None:
+        """Whoever comes while Kafka is away is told so at once, not each after a time-out of its own."""
+        if monotonic() < self._away_until:
+            self._fail(append, Retry("LOG_UNAVAILABLE", "Kafka was away a moment ago", after_s=AFTER_S))
+            return
+        try:
+            self._send(append)
+        except OffingError as error:
+            self._away_until = monotonic() + AFTER_S
+            self._fail(append, error)
+        except ValueError as error:  # the producer's word for a topic that has gone or has fewer partitions
+            self._fail(append, Retry("LOG_UNAVAILABLE", f"Kafka, while appending: {error}", after_s=AFTER_S))
+
+    def _give_up(self, now: float) -> None:
+        """A producer that asks for a new id of its own, from a Kafka that is away, forgets to time out what it has
+
+        (kafka-python 3.0.12): so this side looks at the clock too. Such a producer is not used again."""
+        with self._gate:
+            late = [append for append, until in self._waiting.values() if until < now]
+        for append in late:
+            self._broken = True
+            message = f"Kafka did not acknowledge within {self._delivery_s:.0f} s"
+            self._fail(append, Retry("LOG_UNAVAILABLE", message, after_s=AFTER_S))
 
     def _send(self, append: Append) -> None:
         name = physical(append.topic, self._namespace)
@@ -153,18 +187,22 @@ class KafkaWriter:
             self._fail(append, Retry("LOG_UNAVAILABLE", message, after_s=AFTER_S))
         else:
             name, epoch = append.topic.name, self._epoch
-            self._done(append)
-            append.future.set_result(
-                [Position(epoch, name, future.value.partition, future.value.offset) for future in sent]
-            )
+            if self._done(append):
+                append.future.set_result(
+                    [Position(epoch, name, future.value.partition, future.value.offset) for future in sent]
+                )
 
     def _fail(self, append: Append, error: OffingError) -> None:
-        self._done(append)
-        append.future.set_exception(error)
+        if self._done(append):
+            append.future.set_exception(error)
 
-    def _done(self, append: Append) -> None:
+    def _done(self, append: Append) -> bool:
+        """Whether nobody was told before how it went."""
         with self._gate:
-            self._waiting -= len(append.entries)
+            waited = self._waiting.pop(id(append), None) is not None
+            if waited:
+                self._entries -= len(append.entries)
+            return waited
 
 
 def _check(entry: Entry) -> None:
