@@ -70,20 +70,23 @@ class DeadLetters:
         if span == self._reported:
             return
         bad = {letter.record.position for letter in letters if not letter.was_read}
-        row = self._judge(records, bad)
+        unread = [record.position in bad for record in records] if bad else [False] * len(records)
+        row = self._judge(records, unread)
         if letters:
             self._log.append(DEADLETTERS, [entry(letter) for letter in letters]).result(APPEND_S)
         for letter in letters:
             telemetry.DEAD_LETTERS.labels(letter.record.position.topic, letter.code).inc()
         self._row, self._reported = row, span
-        self._recent.extend(record.position in bad for record in records)
+        self._recent.extend(unread)
 
-    def _judge(self, records: Sequence[LogRecord], bad: set[Position]) -> int:
+    def _judge(self, records: Sequence[LogRecord], unread: Sequence[bool]) -> int:
         """The row of bad ones at the end of the batch."""
+        if not any(unread):
+            return 0 if records else self._row
         row = self._row
         recent = deque(self._recent, maxlen=self._looked_at)
-        for record in records:
-            row = row + 1 if record.position in bad else 0
+        for record, is_bad in zip(records, unread, strict=True):
+            row = row + 1 if is_bad else 0
             recent.append(row > 0)
             if row > self._most:
                 raise self._stop(record.position, f"{row} records in a row")

@@ -5,6 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from streams.bucket import tag
 from streams.ids import Millis
 
@@ -34,8 +36,7 @@ def topic_of(event_type: str) -> Topic:
     return CUSTOMERS if event_type.startswith(("customer.", "offer.")) else MARKET
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """The address of one record. Offsets start at 0 and are comparable within (epoch, topic, partition) only."""
 
     epoch: str
@@ -54,9 +55,8 @@ class Entry:
     recorded: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """What is polled."""
+class LogRecord(msgspec.Struct, frozen=True, gc=False):
+    """What is polled: thousands at a time, so it is of the kind that is made in a quarter of a dataclass's time."""
 
     position: Position
     key: str
