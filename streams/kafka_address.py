@@ -25,6 +25,8 @@ class KafkaAddress:
     key: Path | None = None
     replication: int = 3
     """Copies of every record, for topics that are made; a cluster of fewer brokers refuses them."""
+    answer_s: float = 5.0
+    """A broker that has not answered by then is away."""
 
     def __post_init__(self) -> None:
         """Raises InvalidInput SETTING_INVALID for what would fail at the first connection, or give a password away."""

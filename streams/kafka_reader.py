@@ -11,7 +11,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from streams.errors import OffingError, Retry
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import AFTER_S, ANSWER_S, kafka_errors, ms, options, restarted
+from streams.kafka_client import AFTER_S, kafka_errors, made, ms, options, restarted
 from streams.kafka_records import FETCH_BYTES
 
 LINGER_MS = 100
@@ -24,6 +24,7 @@ class Reader:
 
     def __init__(self, address: KafkaAddress, pair: TopicPartition) -> None:
         self.pair = pair
+        self._answer_s = address.answer_s
         self._next = 0
         self._client = consumer_client(address, "offing-reader")
         self._client.assign([pair])
@@ -31,7 +32,7 @@ class Reader:
 
     def read(self, offset: int, max_records: int, wait_s: float) -> Sequence[ConsumerRecord]:
         """See EventLog.read. Raises Retry, LogRestarted."""
-        deadline = monotonic() + max(wait_s, ANSWER_S)
+        deadline = monotonic() + max(wait_s, self._answer_s)
         if offset != self._next:
             self._seek(offset)
         records = self._poll(max_records, wait_s)
@@ -44,24 +45,24 @@ class Reader:
             if monotonic() > deadline:
                 message = f"Kafka does not bring {self.pair.topic} from offset {self._next} on; its end is {end}"
                 raise Retry("LOG_UNAVAILABLE", message, after_s=AFTER_S)
-            records = self._poll(max_records, ANSWER_S)
+            records = self._poll(max_records, self._answer_s)
         self._next = records[-1].offset + 1
         return records
 
     def ends(self, pairs: Sequence[TopicPartition]) -> Mapping[int, int]:
         """Partition -> the offset the next record will get."""
-        ends = self._client.end_offsets(pairs, timeout_ms=ms(ANSWER_S))
+        ends = self._client.end_offsets(pairs, timeout_ms=ms(self._answer_s))
         return {pair.partition: end for pair, end in ends.items()}
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.close(autocommit=False, timeout_ms=ms(ANSWER_S))
+        self._client.close(autocommit=False, timeout_ms=ms(self._answer_s))
 
     def _poll(self, max_records: int, wait_s: float) -> Sequence[ConsumerRecord]:
         try:
             found = self._client.poll(timeout_ms=ms(wait_s), max_records=max_records)
         except OffsetOutOfRangeError:
-            first: int = self._client.beginning_offsets([self.pair], timeout_ms=ms(ANSWER_S))[self.pair]
+            first: int = self._client.beginning_offsets([self.pair], timeout_ms=ms(self._answer_s))[self.pair]
             if self._next < first:  # its retention has passed
                 self._seek(first)
             return ()
@@ -131,7 +132,7 @@ def consumer_client(address: KafkaAddress, name: str, **more: object) -> KafkaCo
         "max_partition_fetch_bytes": FETCH_BYTES,
         "metrics_enabled": False,
     }
-    return KafkaConsumer(**settings | more)
+    return made(KafkaConsumer, **settings | more)
 
 
 def _close(reader: Reader) -> None:

@@ -1,5 +1,6 @@
 """One member of a consumer group on Kafka."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
@@ -19,19 +20,21 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState, OffsetAndMetadata
 
+from streams import telemetry
 from streams.ids import Millis
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import ANSWER_S, KafkaLimits, kafka_errors, ms, restarted
+from streams.kafka_client import KafkaLimits, kafka_errors, ms, restarted
 from streams.kafka_reader import consumer_client
 from streams.kafka_records import log_records
 from streams.log import LogRecord, Topic
 
 Pair = tuple[str, int]
+logger = logging.getLogger("streams.kafka_subscription")
 LOST = (CommitFailedError, RebalanceInProgressError, IllegalGenerationError, UnknownMemberIdError)
 """Another member has the partitions by now, or soon."""
 JOIN_S = 0.1
 """A poll that joins takes at least so long, so that few joins are completed between two polls."""
-LOOK_S = 10.0
+LOOK_S = 5.0
 """How often a member asks whether the topics are still the ones it knows, and whether anybody answers at all."""
 
 
@@ -52,7 +55,9 @@ class KafkaSubscription:
         check: Callable[[], None],
         limits: KafkaLimits,
     ) -> None:
-        """`topics`: by their names on the cluster. `check` raises LogRestarted once they are not what they were."""
+        """`group` and `topics`: by their names on the cluster. `check` raises LogRestarted once topics are others."""
+        self._group = group.partition(".")[2]
+        self._answer_ms = ms(address.answer_s)
         self._topics = topics
         self._names = {topic.name: name for name, topic in topics.items()}
         self._epoch = epoch
@@ -68,6 +73,9 @@ class KafkaSubscription:
 
     def poll(self, max_records: int, timeout_s: float) -> Sequence[LogRecord]:
         self._attend()
+        if self._positions and not self._joined():
+            logger.warning("joining again: too long between two polls", extra={"group": self._group})
+            self._positions = {}
         with kafka_errors("polling"):
             try:
                 found = self._polled(max_records, timeout_s)
@@ -95,7 +103,7 @@ class KafkaSubscription:
         }
         if offsets:
             with kafka_errors("committing"), suppress(*LOST):
-                self._client.commit(offsets, timeout_ms=ms(ANSWER_S))
+                self._client.commit(offsets, timeout_ms=self._answer_ms)
 
     def positions(self) -> Mapping[Pair, int]:
         return dict(self._positions) if self._joined() else {}
@@ -103,7 +111,7 @@ class KafkaSubscription:
     def rewind(self, to_time: Millis) -> None:
         pairs = {self._pair(pair): pair for pair in self.positions()}
         with kafka_errors("rewinding"):
-            found = self._client.offsets_for_times(dict.fromkeys(pairs, max(0, to_time)), timeout_ms=ms(ANSWER_S))
+            found = self._client.offsets_for_times(dict.fromkeys(pairs, max(0, to_time)), timeout_ms=self._answer_ms)
             for pair, at in found.items():
                 if at is not None and at.offset < self._positions[pairs[pair]]:
                     self._client.seek(pair, at.offset)
@@ -114,7 +122,7 @@ class KafkaSubscription:
 
     def close(self) -> None:
         with suppress(KafkaError):  # the group notices by itself after session_s
-            self._client.close(autocommit=False, timeout_ms=ms(ANSWER_S))
+            self._client.close(autocommit=False, timeout_ms=self._answer_ms)
 
     def _polled(self, max_records: int, timeout_s: float) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
         """What the client's poll brings. Sees to it that a join is not given up half-way.
@@ -154,6 +162,8 @@ class KafkaSubscription:
         positions = self._found(sorted(self._client.assignment()))
         self._refuse_beyond(positions)
         self._moved.clear()
+        telemetry.REBALANCES.labels(self._group).inc()
+        logger.info("partitions given", extra={"group": self._group, "count": len(positions)})
         self._positions = {(self._topics[pair.topic].name, pair.partition): at for pair, at in positions.items()}
         self._floor = dict(self._positions)
 
@@ -161,14 +171,14 @@ class KafkaSubscription:
         """The group's commits; where there is none yet, the first record there is."""
         while True:
             try:
-                return {pair: self._client.position(pair, timeout_ms=ms(ANSWER_S)) for pair in pairs}
+                return {pair: self._client.position(pair, timeout_ms=self._answer_ms) for pair in pairs}
             except NoOffsetForPartitionError as error:
                 fresh = sorted(error.args[0])
-                for pair, first in self._client.beginning_offsets(fresh, timeout_ms=ms(ANSWER_S)).items():
+                for pair, first in self._client.beginning_offsets(fresh, timeout_ms=self._answer_ms).items():
                     self._client.seek(pair, first)
 
     def _refuse_beyond(self, positions: Mapping[TopicPartition, int]) -> None:
-        ends = self._client.end_offsets(list(positions), timeout_ms=ms(ANSWER_S)) if positions else {}
+        ends = self._client.end_offsets(list(positions), timeout_ms=self._answer_ms) if positions else {}
         for pair, at in positions.items():
             if at > ends[pair]:
                 raise restarted(f"{pair.topic} partition {pair.partition} ends at {ends[pair]}, before {at}")
@@ -177,7 +187,7 @@ class KafkaSubscription:
         """Read on from the first record there is, where retention has passed the position."""
         pairs = {self._pair(pair): pair for pair in self._positions}
         self._refuse_beyond({pair: self._positions[logical] for pair, logical in pairs.items()})
-        for pair, first in self._client.beginning_offsets(list(pairs), timeout_ms=ms(ANSWER_S)).items():
+        for pair, first in self._client.beginning_offsets(list(pairs), timeout_ms=self._answer_ms).items():
             if self._positions[pairs[pair]] < first:
                 self._client.seek(pair, first)
                 self._positions[pairs[pair]] = first

@@ -17,7 +17,7 @@ from streams.bucket import tag
 from streams.errors import Stop
 from streams.instant import MINUTE_MS, SECOND_MS
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import kafka_errors, options
+from streams.kafka_client import kafka_errors, made, options
 from streams.log import Topic
 
 FOR_EVER = "-1"
@@ -73,7 +73,7 @@ def wanted(topic: Topic, replication: int) -> Mapping[str, str]:
 @contextmanager
 def admin_client(address: KafkaAddress, name: str = "offing-admin") -> Iterator[KafkaAdminClient]:
     """Raises Retry LOG_UNAVAILABLE, Stop LOG_NOT_ALLOWED."""
-    with kafka_errors("connecting to administer"), closing(KafkaAdminClient(**options(address, name))) as admin:
+    with kafka_errors("connecting to administer"), closing(made(KafkaAdminClient, **options(address, name))) as admin:
         yield admin
 
 
@@ -120,9 +120,9 @@ def create(address: KafkaAddress, namespace: str, topics: Sequence[Topic]) -> tu
             return ()
         asked = {name: _new(names[name], address.replication) for name in missing}
         answers = admin.create_topics(asked, raise_errors=False)["topics"]
-        made = tuple(answer["name"] for answer in answers if _made(answer, address.replication))
+        new = tuple(answer["name"] for answer in answers if _is_new(answer, address.replication))
         admin.wait_for_topics(missing)
-    return made
+    return new
 
 
 def _new(topic: Topic, replication: int) -> Mapping[str, object]:
@@ -133,7 +133,7 @@ def _new(topic: Topic, replication: int) -> Mapping[str, object]:
     }
 
 
-def _made(answer: Mapping[str, Any], replication: int) -> bool:
+def _is_new(answer: Mapping[str, Any], replication: int) -> bool:
     """False: somebody else made it at this moment."""
     error = for_code(answer["error_code"])
     if error is InvalidReplicationFactorError:

@@ -20,7 +20,7 @@ from kafka.producer.future import FutureRecordMetadata
 from streams.errors import InvalidInput, OffingError, Retry
 from streams.ids import Millis
 from streams.kafka_address import KafkaAddress
-from streams.kafka_client import AFTER_S, ANSWER_S, kafka_errors, ms, options, translated
+from streams.kafka_client import AFTER_S, kafka_errors, made, ms, options, translated
 from streams.kafka_records import headers
 from streams.kafka_topics import physical
 from streams.log import Entry, Position, Topic, partition_of
@@ -103,7 +103,7 @@ class KafkaWriter:
                 break
             self._attempt(append)
             self._give_up(monotonic())
-        self._let_go(self._delivery_s + ANSWER_S)
+        self._let_go(self._delivery_s + self._address.answer_s)
         self._give_up(float("inf"))
 
     def _attempt(self, append: Append) -> None:
@@ -151,8 +151,9 @@ class KafkaWriter:
         if self._broken:
             self._let_go(AFTER_S)
         if self._producer is None:
-            answer_ms = ms(min(ANSWER_S, self._delivery_s))
-            self._producer = KafkaProducer(
+            answer_ms = ms(min(self._address.answer_s, self._delivery_s))
+            self._producer = made(
+                KafkaProducer,
                 **{**options(self._address, "offing-writer"), "request_timeout_ms": answer_ms},
                 acks="all",
                 enable_idempotence=True,

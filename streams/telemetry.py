@@ -125,6 +125,7 @@ DEAD_LETTERS = _counter(
     "offing_dead_letters", "Records that could not be used, by topic and reason.", "topic", "reason"
 )
 CONSUMER_RETRIES = _counter("offing_consumer_retries", "Waits for a store or log that did not answer.", "group", "code")
+REBALANCES = _counter("offing_rebalances", "Times a consumer was given other partitions (Kafka).", "group")
 CONSUMER_UP = _gauge("offing_consumer_up", "Consumers that run; 0 once they have stopped.", "group", across="sum")
 PRESENCE = _counter("offing_presence", "Locations: kept, forgotten (denied or off), or too old.", "result")
 
@@ -206,3 +207,5 @@ def configure_logging(level: str = "info", stream: TextIO | None = None) -> None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # kafka-python tells of every try to reach a broker, several a second; who waits for it says so once, with the code
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)

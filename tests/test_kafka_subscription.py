@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
+from prometheus_client import REGISTRY
 
 from loadtests.kafka_server import KafkaServer
 from streams.errors import LogRestarted
@@ -33,6 +34,10 @@ def maker(kafka: KafkaServer, namespace: str) -> Iterator[KafkaMaker]:
         log.close()
 
 
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name, {"group": "g"}) or 0.0
+
+
 def forget(maker: KafkaMaker, before: int) -> None:
     """What retention does, at once."""
     pair = TopicPartition(physical(MARKET, maker.of("log")), 0)
@@ -43,9 +48,11 @@ def forget(maker: KafkaMaker, before: int) -> None:
 def test_what_retention_has_forgotten_is_passed_over(maker: KafkaMaker) -> None:
     log = maker()
     fill(log, topic=MARKET)
+    rebalances = counted("offing_rebalances_total")
     member = log.subscribe("g", [MARKET])
     member.commit(after(drain(member, 40)[:10]))
     member.close()
+    assert counted("offing_rebalances_total") == rebalances + 1
     late = log.subscribe("g", [MARKET])
     settle_by_assignment(late)
     assert late.positions() == {PAIR: 10}

@@ -1,0 +1,82 @@
+"""Kafka goes away and comes back: who waits, who says so, and that nothing acknowledged is gone."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
+from streams.errors import OffingError, Retry, Stop
+from streams.kafka_client import KafkaLimits
+from streams.kafka_log import KafkaLog
+from streams.kafka_topics import create, examine
+from streams.log import Entry
+from tests.kafka_makers import SUITE, address_of
+from tests.log_makers import EVENTS, KEYS, MARKET, PATIENCE_S, after, assert_gapless, drain, everything, fill
+
+HASTY = KafkaLimits(delivery_s=1.0)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaServer]:
+    """One of its own, which may be killed."""
+    try:
+        server = kafka_server(tmp_path / "kafka", java=QUICK)
+    except Stop as error:
+        pytest.skip(error.message)
+    if not server.ours or "noida" in server.name:
+        pytest.skip(f"{server.name} cannot be killed and started again with its data")
+    yield server.start()
+    server.stop()
+
+
+def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_is_gone(broker: KafkaServer) -> None:
+    address = replace(address_of(broker), answer_s=1.0)
+    create(address, "offing", SUITE)
+    log = KafkaLog(address, "offing", topics=SUITE, kept=SUITE, limits=HASTY)
+    fill(log)
+    member = log.subscribe("g", [EVENTS])
+    polled = drain(member, 40)
+    broker.kill()
+
+    failures: list[OffingError] = []
+    for failing in (
+        lambda: log.append(EVENTS, [Entry("c-1", b"lost or not")]).result(PATIENCE_S),
+        lambda: log.read(EVENTS, 0, 0, 10),
+        lambda: log.end(EVENTS),
+        lambda: member.commit(after(polled)),
+        lambda: log.subscribe("another", [EVENTS]),
+        lambda: KafkaLog(address, "offing", topics=SUITE, kept=SUITE),
+        lambda: examine(address, "offing", SUITE),
+    ):
+        with pytest.raises(Retry) as failure:
+            failing()
+        failures.append(failure.value)
+    assert {(error.code, error.after_s) for error in failures} == {("LOG_UNAVAILABLE", 1.0)}
+    waited = monotonic()
+    with pytest.raises(Retry):  # said within 10 s, so that a consumer does not take silence for level
+        while monotonic() < waited + PATIENCE_S:
+            assert list(member.poll(10, 0.5)) == []
+
+    broker.start()
+    epoch = log.epoch()
+    log.append(EVENTS, [Entry(key, b"after") for key in KEYS]).result(PATIENCE_S)
+    records = everything(log)
+    assert_gapless(records)
+    assert [sum(record.value == value for record in records) for value in (b"after", b"lost or not")] in (
+        [40, 0],
+        [40, 1],
+    )
+    assert len(records) in (80, 81)
+    with closing(KafkaLog(address, "offing", topics=SUITE, kept=SUITE)) as another:
+        assert another.epoch() == epoch
+    assert log.end(MARKET) == {0: 0}
+    seen = {record.position for record in polled}
+    deadline = monotonic() + PATIENCE_S
+    while seen != {record.position for record in records}:
+        assert monotonic() < deadline
+        seen |= {record.position for record in member.poll(100, 0.2)}
+    log.close()
