@@ -10,9 +10,10 @@ import msgspec
 from offers.answer_store import NOTHING_FOUND, Found
 from streams.attributes import Attribute, AttributeSet
 from streams.errors import OffingError
+from streams.fold import apply_pending
 from streams.ids import Millis
 from streams.places import Whereabouts
-from streams.profile import EMPTY, MaskedProfile, Pending, Profile, ProfileFacts, apply_pending
+from streams.profile import EMPTY, MaskedProfile, Pending, Profile, ProfileFacts
 from streams.profile_mask import mask
 from streams.profile_store import PRESENCE_MS, is_behind, read_pending, read_presence, read_profile
 
