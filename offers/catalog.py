@@ -35,8 +35,7 @@ from offers.offer import (
     Season,
 )
 from offers.proposition import Candidate, Check
-from offers.template import Hole
-from offers.wording import always_complete, holes_of, value_of
+from offers.wording import Gaps, always_complete, gaps_of
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
 from streams.memo import Memo
@@ -45,7 +44,7 @@ from streams.record import NOTHING, DecisionInputs, FactDict, Subject
 
 LOCALES_MEMO = 512
 LIVE_MEMO = 64
-HOLES_MEMO = 262_144
+GAPS_MEMO = 64
 FOREVER: Millis = 1 << 53
 """After every instant."""
 NO_SUBJECTS: tuple[Subject, ...] = ()
@@ -119,7 +118,7 @@ class Catalog:
 
     def _remember(self) -> None:
         self._survived: tuple[DecisionInputs, Words] | None = None
-        self._holes: dict[tuple[int, str], tuple[Hole, ...]] = {}
+        self._gaps: Memo[str, dict[int, Gaps]] = Memo(GAPS_MEMO)
         self._seasons_at: Memo[tuple[object, int], tuple[tuple[str, ...], Millis]] = Memo(LIVE_MEMO)
         self._lives: Memo[tuple[tuple[Millis, Millis], tuple[str, ...]], tuple[Words, int]] = Memo(LIVE_MEMO)
         self._locales: Memo[str, Words] = Memo(LOCALES_MEMO)
@@ -202,14 +201,9 @@ class Catalog:
         self._survived = inputs, words
         return words
 
-    def holes(self, position: int, locale: str) -> tuple[Hole, ...]:
-        """The placeholders of the words that a customer with this locale gets; none if there are no words for them."""
-        known = self._holes.get((position, locale))
-        if known is None:
-            if len(self._holes) >= HOLES_MEMO:
-                self._holes.clear()
-            known = self._holes[position, locale] = holes_of(self.layout[position].representation, locale)
-        return known
+    def gaps(self, locale: str) -> dict[int, Gaps]:
+        """Position -> what may be missing from the words that a customer with this locale gets; filled as asked for."""
+        return self._gaps.get(locale, dict)
 
     def _survivors(self, inputs: DecisionInputs) -> Words:
         words, _ = self.live(self.interval(inputs.now), inputs.seasons)
@@ -262,6 +256,7 @@ class Candidates:
         self.index_excluded = live - self.count
         self._facts = facts_of(inputs)
         self._views: dict[str, View] = {}
+        self._gaps = catalog.gaps(inputs.request.locale)
         self._plain = self.view(NOTHING)
         self._touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
         self._uncapped = self._touched is NONE_TOUCHED
@@ -282,9 +277,12 @@ class Candidates:
         if not subjects:
             return ()
         uncapped = self._uncapped or position not in self._touched
-        if known.presentable and offer.about is None:  # most offers of most catalogs: hundreds a decision
-            view, residual, value = self._plain, known.residual, known.value
-            return (Candidate(offer, NOTHING, view, known.quote, residual, inclusion, True, uncapped, value),)
+        if offer.about is None and (known.quote is not None or offer.price is None):
+            # most offers of most catalogs, hundreds a decision: no call that is not needed
+            view, quote = self._plain, known.quote
+            complete = known.presentable or self._presentable(position, offer, view, quote)
+            residual, value = known.residual, known.value
+            return (Candidate(offer, NOTHING, view, quote, residual, inclusion, complete, uncapped, value),)
         return [self._candidate(position, subject, inclusion, uncapped) for subject in subjects]
 
     def _candidate(self, position: int, subject: Subject, inclusion: float, uncapped: bool) -> Candidate:
@@ -293,16 +291,20 @@ class Candidates:
         quote = known.quote
         if quote is None and offer.price is not None:
             quote = price_of(offer.price, subject.facts, self.inputs.now)
-        presentable = known.presentable or self._presentable(position, view, quote)
+        presentable = known.presentable or self._presentable(position, offer, view, quote)
         return Candidate(offer, subject, view, quote, known.residual, inclusion, presentable, uncapped, known.value)
 
-    def _presentable(self, position: int, view: View, quote: Quote | None) -> bool:
+    def _presentable(self, position: int, offer: Offer, view: View, quote: Quote | None) -> bool:
         """Whether eligibility.presentable() would find nothing, told without naming what."""
-        offer = self.catalog.layout[position]
         if offer.schedule.ends_relative is not None or (quote is None and offer.price is not None):
             return False
-        holes = self.catalog.holes(position, self.inputs.request.locale)
-        return not holes or all([value_of(hole, view, quote) is not None for hole in holes])
+        gaps = self._gaps.get(position)
+        if gaps is None:
+            gaps = self._gaps[position] = gaps_of(offer.representation, self.inputs.request.locale)
+        for filled in gaps:
+            if not filled(view, quote):
+                return False
+        return True
 
     def view(self, subject: Subject) -> View:
         """What conditions about this subject may see; shared by all offers about it."""

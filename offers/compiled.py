@@ -99,8 +99,7 @@ def _comparison(leaf: Leaf) -> Callable[[Value], bool]:
 
 def check(condition: Condition, layer: Code) -> Check:
     """A compiled check of one conjunct that names its reason when it fails."""
-    test = compile_condition(condition)
-    return lambda view: None if test(view) else reason(condition, layer, view)
+    return Check(compile_condition(condition), lambda view: reason(condition, layer, view))
 
 
 def reason(condition: Condition, layer: Code, view: View) -> Reason:

@@ -15,10 +15,10 @@ PRICED = ("price", "discount")
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     """The first reason against the candidate, or None. The index has answered schedule, locale and consent."""
+    view = candidate.view
     for check in candidate.residual:
-        reason = check(candidate.view)
-        if reason is not None:
-            return reason
+        if not check.holds(view):
+            return check.why(view)
     return None if candidate.presentable else presentable(candidate, inputs)
 
 

@@ -55,8 +55,12 @@ class Reason:
     detail: str = ""
 
 
-Check = Callable[[View], Reason | None]
-"""A compiled check: None if it holds, else why not."""
+class Check(msgspec.Struct, frozen=True, eq=False):
+    """A compiled condition, and how to say why it does not hold."""
+
+    holds: Callable[[View], bool]
+    why: Callable[[View], Reason]
+    """Only to be asked where it does not hold."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -78,11 +82,6 @@ class Candidate(msgspec.Struct, frozen=True):
     """Nothing that this customer did counts against it."""
     value: float | None = None
     """What an acceptance is worth, where no price of the market is in it; None: money.worth() tells."""
-
-    @property
-    def settled(self) -> bool:
-        """No rule can have anything against it."""
-        return self.presentable and self.uncapped and not self.residual
 
 
 @dataclass(frozen=True, slots=True)

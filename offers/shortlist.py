@@ -67,7 +67,8 @@ class _Screen:
         first: Reason | None = None
         kept, before = self.kept, len(self.kept)
         for candidate in self.candidates.of_offer(position, inclusion):
-            reason = None if candidate.settled else self._against(candidate)
+            settled = candidate.presentable and candidate.uncapped and not candidate.residual
+            reason = None if settled else self._against(candidate)
             if reason is None:
                 kept.append(candidate)
             elif first is None:

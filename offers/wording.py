@@ -101,6 +101,31 @@ def holes_of(representation: Representation, locale: str) -> tuple[Hole, ...]:
     return wording(representation.texts[written], representation.link, representation.web).holes
 
 
+Filled = Callable[[View, Quote | None], bool]
+"""Whether a placeholder has a value."""
+Gaps = tuple[Filled, ...]
+
+
+def gaps_of(representation: Representation, locale: str) -> Gaps:
+    """holes_of(), each as the question whether it can be filled."""
+    return tuple(_filled(hole) for hole in holes_of(representation, locale))
+
+
+def _filled(hole: Hole) -> Filled:
+    """value_of(hole, ...) is not None, with what is known of the placeholder looked up once."""
+    name, chosen = hole.name, hole.filter
+    if name == "price" and chosen in ("", "money"):
+        return lambda view, quote: quote is not None
+    if name in _FINDERS or chosen:
+        return lambda view, quote: value_of(hole, view, quote) is not None
+
+    def filled(view: View, quote: Quote | None) -> bool:
+        fact = view.subject.get(name) or view.facts.get(name)
+        return fact is not None and (isinstance(fact[0], str) or _fitting("", fact[0], view) is not None)
+
+    return filled
+
+
 def always_complete(representation: Representation, quote: Quote | None) -> bool:
     """Whether nothing can be missing whoever reads it: no placeholder but the token, and the price if there is one.
 
