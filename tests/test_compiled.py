@@ -31,13 +31,13 @@ def seen(customer: FactDict | None = None, subject: FactDict | None = None, wher
     return View(customer or {}, subject or {}, where or Whereabouts("off"), PLACES, NOW)
 
 
-@given(conditions((*SHARED, *SUBJECT)), st.lists(views(), min_size=1, max_size=4))
-@settings(max_examples=80, deadline=None)
 def said(compiled: Check, view: View) -> Reason | None:
     """What a check has against a view."""
     return None if compiled.holds(view) else compiled.why(view)
 
 
+@given(conditions((*SHARED, *SUBJECT)), st.lists(views(), min_size=1, max_size=4))
+@settings(max_examples=80, deadline=None)
 def test_a_compiled_condition_is_the_plain_one(condition: Condition, seen_by: list[View]) -> None:
     test = compile_condition(condition)
     assert [test(view) for view in seen_by] == [holds(condition, view) for view in seen_by]

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from shapely import MultiPolygon, Polygon
 from shapely.geometry import shape
 
+from streams import fences
 from streams.distances import metres_per_degree
 from streams.fences import Area, Fence, FenceIndex, circle, clearance_m
 
@@ -190,3 +192,17 @@ def test_twenty_five_thousand_fences_answer_as_one_would() -> None:
     for name in ("shop-00000", "shop-12345", "shop-24999"):
         middle = named[name].centroid
         assert index.hits((middle.y, middle.x), 20) == ((name, 3),)
+
+
+def test_few_and_many_fences_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(7)
+
+    def somewhere() -> tuple[float, float]:
+        return random.uniform(40, 44), random.uniform(8, 12)
+
+    index = FenceIndex({f"f{n}": Fence(f"f{n}", "", circle(somewhere(), 20_000)) for n in range(60)})
+    fixes = [(somewhere(), random.choice([5.0, 3_000.0, 40_000.0])) for _ in range(300)]
+    few = [index.hits(point, accuracy_m) for point, accuracy_m in fixes]
+    monkeypatch.setattr(fences, "FEW", 0)
+    assert [index.hits(point, accuracy_m) for point, accuracy_m in fixes] == few
+    assert any(few) and not all(few)
