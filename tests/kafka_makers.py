@@ -1,11 +1,16 @@
 """Makers for tests on a real broker: logs in a namespace nobody else has."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic, sleep
 
+import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from loadtests.kafka_server import KafkaServer
+from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
+from streams.errors import Stop
 from streams.kafka_address import KafkaAddress, parse_servers
 from streams.kafka_client import KafkaLimits
 from streams.kafka_log import KafkaLog
@@ -77,3 +82,18 @@ def delete(address: KafkaAddress, *names: str) -> None:
         while described(admin, names):
             assert monotonic() < deadline
             sleep(0.02)
+
+
+@contextmanager
+def own_broker(folder: Path) -> Iterator[KafkaServer]:
+    """One that may be killed and started again; skips the test where none can be."""
+    try:
+        server = kafka_server(folder, java=QUICK)
+    except Stop as error:
+        pytest.skip(error.message)
+    if not server.ours or "noida" in server.name:
+        pytest.skip(f"{server.name} cannot be killed and started again with its data")
+    try:
+        yield server.start()
+    finally:
+        server.stop()

@@ -8,13 +8,13 @@ from time import monotonic
 
 import pytest
 
-from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
-from streams.errors import OffingError, Retry, Stop
+from loadtests.kafka_server import KafkaServer
+from streams.errors import OffingError, Retry
 from streams.kafka_client import KafkaLimits
 from streams.kafka_log import KafkaLog
 from streams.kafka_topics import create, examine
 from streams.log import Entry
-from tests.kafka_makers import SUITE, address_of
+from tests.kafka_makers import SUITE, address_of, own_broker
 from tests.log_makers import EVENTS, KEYS, MARKET, PATIENCE_S, after, assert_gapless, drain, everything, fill
 
 HASTY = KafkaLimits(delivery_s=1.0)
@@ -22,15 +22,8 @@ HASTY = KafkaLimits(delivery_s=1.0)
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[KafkaServer]:
-    """One of its own, which may be killed."""
-    try:
-        server = kafka_server(tmp_path / "kafka", java=QUICK)
-    except Stop as error:
-        pytest.skip(error.message)
-    if not server.ours or "noida" in server.name:
-        pytest.skip(f"{server.name} cannot be killed and started again with its data")
-    yield server.start()
-    server.stop()
+    with own_broker(tmp_path / "kafka") as server:
+        yield server
 
 
 def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_is_gone(broker: KafkaServer) -> None:
