@@ -1,15 +1,16 @@
 """Profiles, presence and pending events in Redis: their stored forms, and loading and saving many in one round trip.
 
 A save says which bytes it was made from and is refused if others are stored by then, so a consumer that lost its
-partition without knowing it overwrites nothing. One key per command: the keys and scripts
-are fit for a cluster, the client is not yet (see valkey).
+partition without knowing it overwrites nothing. One key per command and script, as a cluster wants it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha1
 
 import msgspec
+from redis.exceptions import NoScriptError
 
 from streams import reached
 from streams.errors import InvalidInput, Stop
@@ -76,12 +77,14 @@ class ProfileStore:
 
         REACHED_FORMAT.
         """
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.hmget(self._keys.reached, [_field(epoch, partition) for partition in partitions])
-        for customer in customers:
-            pipeline.get(self._keys.profile(customer))
+        fields = [_field(epoch, partition) for partition in partitions]
         with store_errors():
-            marks, *found = pipeline.execute()
+            marks, *found = self._client.replies(
+                [
+                    ("HMGET", self._keys.reached, *fields),
+                    *[("GET", self._keys.profile(customer)) for customer in customers],
+                ]
+            )
         return Loaded(
             _stored(customers, found),
             {
@@ -98,11 +101,13 @@ class ProfileStore:
         if not changes:
             return ()
         stored = encode_many([profile for _, profile in changes.values()])
-        pipeline = self._client.pipeline(transaction=False)
-        for (customer, (before, _)), new in zip(changes.items(), stored, strict=True):
-            pipeline.eval(REPLACE, 1, self._keys.profile(customer), before.stamp, new)
-        with store_errors():
-            done = pipeline.execute()
+        done = self._each(
+            REPLACE,
+            [
+                (self._keys.profile(customer), before.stamp, new)
+                for (customer, (before, _)), new in zip(changes.items(), stored, strict=True)
+            ],
+        )
         return tuple(customer for customer, replaced in zip(changes, done, strict=True) if not replaced)
 
     def advance(self, epoch: str, moves: Mapping[int, tuple[Reached, Reached]]) -> bool:
@@ -120,11 +125,26 @@ class ProfileStore:
 
     def keep_presence(self, seen: Sequence[tuple[CustomerId, Whereabouts, Millis]]) -> None:
         """(customer, whereabouts, ms to live), in one round trip; a newer one that is stored stays."""
-        pipeline = self._client.pipeline(transaction=False)
-        for customer, whereabouts, lives_ms in seen:
-            pipeline.eval(KEEP_NEWEST, 1, self._keys.presence(customer), presence_bytes(whereabouts), lives_ms)
+        if seen:
+            self._each(
+                KEEP_NEWEST,
+                [
+                    (self._keys.presence(customer), presence_bytes(whereabouts), lives_ms)
+                    for customer, whereabouts, lives_ms in seen
+                ],
+            )
+
+    def _each(self, script: str, calls: Sequence[tuple[str | bytes | int, ...]]) -> list[int]:
+        """Run a script on one key each, in one round trip: (key, arguments).
+
+        By its hash, and by its text where a server does not know it: once after a start or a failover. Of a cluster
+        some servers may know it, and then run it twice: REPLACE refuses the second time, KEEP_NEWEST changes nothing.
+        """
         with store_errors():
-            pipeline.execute()
+            try:
+                return self._client.replies([("EVALSHA", _hash(script), 1, *call) for call in calls])
+            except NoScriptError:
+                return self._client.replies([("EVAL", script, 1, *call) for call in calls])
 
 
 def read_profile(raw: bytes | None) -> Profile:
@@ -204,6 +224,11 @@ def _stored(customers: Collection[CustomerId], found: Sequence[bytes | None]) ->
     for (customer, raw), opened in zip(known, open_many([raw for _, raw in known]), strict=True):
         stored[customer] = Stored(opened, sha1(raw, usedforsecurity=False).hexdigest())
     return stored
+
+
+@cache
+def _hash(script: str) -> str:
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _field(epoch: str, partition: int) -> str:

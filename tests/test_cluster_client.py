@@ -76,6 +76,22 @@ def test_an_error_is_raised_after_every_reply_was_read(shared: Client, namespace
     assert shared.connects == 4
 
 
+def test_replies_come_in_order_from_a_cluster_and_from_one_server(
+    shared: Client, valkey_url: str, namespace: str
+) -> None:
+    with connect(valkey_url) as alone:
+        for each in (shared, alone):
+            names = [f"{{{namespace}:{number}}}:r" for number in range(50)]
+            assert each.replies([("SET", name, number) for number, name in enumerate(names)]) == [b"OK"] * 50
+            assert each.replies([("GET", name) for name in names]) == [b"%d" % number for number in range(50)]
+            assert each.replies([]) == []
+            grown = each.connects
+            with pytest.raises(ResponseError, match="WRONGTYPE"):
+                each.replies([("RPUSH", names[0], "entry"), *[("SET", name, "after") for name in names]])
+            assert each.replies([("GET", name) for name in names]) == [b"after"] * 50
+            assert each.connects == grown, "every reply was read, so the connection is still good"
+
+
 def test_keyless_commands_go_to_one_server(shared: Client) -> None:
     assert shared.ping() is True
     assert shared.info("memory")["maxmemory_policy"] == "noeviction"

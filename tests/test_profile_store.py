@@ -63,6 +63,8 @@ def test_many_profiles_are_saved_and_loaded_in_one_round_trip_each(client: Clien
     assert values(unknown.profiles) == {ANNA: EMPTY, BEN: EMPTY}
     assert unknown.reached == {3: NOTHING}
     anna, ben = profile_of("anna", 4, "gold"), profile_of("ben", 5, "blue")
+    store.save_many({CARLA: (Stored(), Opened.of(anna))})
+    client.delete(keys.profile(CARLA))
     reads = reads_so_far(client)
     refused = store.save_many(
         {ANNA: (unknown.profiles[ANNA], Opened.of(anna)), BEN: (unknown.profiles[BEN], Opened.of(ben))}
@@ -87,6 +89,18 @@ def test_a_consumer_that_lost_its_partition_overwrites_nothing(client: Client, k
     }
     assert store.save_many(stale) == (ANNA,)
     assert values(store.load_many([ANNA], "log-1", [3]).profiles) == {ANNA: newer}
+
+
+def test_a_server_that_forgot_the_scripts_is_told_them_again(client: Client, keys: Keys) -> None:
+    store = ProfileStore(client, keys)
+    for offset in range(2):
+        client.script_flush()
+        found = store.load_many([ANNA], "log-1", [3]).profiles[ANNA]
+        assert store.save_many({ANNA: (found, Opened.of(profile_of("anna", offset, "gold")))}) == ()
+        client.script_flush()
+        store.keep_presence([(ANNA, HERE, 60_000)])
+    assert values(store.load_many([ANNA], "log-1", [3]).profiles) == {ANNA: profile_of("anna", 1, "gold")}
+    assert client.exists(keys.presence(ANNA))
 
 
 def test_progress_moves_only_from_what_was_loaded(client: Client, keys: Keys) -> None:
