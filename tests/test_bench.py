@@ -136,7 +136,7 @@ def found(**values: float | None) -> Results:
         )
     ]  # fmt: skip
     return Results(
-        VERSION, "2026-11-21 18:00 UTC", "abc", "2 cores", "Alone.", False, 60.0, values, targets(values), rows
+        VERSION, "2026-11-21 18:00 UTC", "abc", "2 cores", "Alone.", True, 60.0, values, targets(values), rows
     )
 
 

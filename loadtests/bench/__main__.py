@@ -21,9 +21,10 @@ from rich.console import Console
 from loadtests.bench import plot, report
 from loadtests.bench.opened import Ground
 from loadtests.bench.results import VERSION, Results, targets
-from loadtests.bench.scenes import Found
+from loadtests.bench.runs import Runner
+from loadtests.bench.scenes import Bench, Found
 from loadtests.bench.services import cores
-from loadtests.bench.whole import measured
+from loadtests.bench.whole import PARTS, Around, measured
 from streams.embedded_valkey import EmbeddedValkey
 
 FILE = Path(".offing/bench.json")
@@ -39,8 +40,11 @@ def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=tuple(PARTS), default=())
     parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args()
+    whole = not (chosen.quick or chosen.only)
+    names = ["quick"] if chosen.quick else chosen.only or [name for name in PARTS if name != "quick"]
     console, began = Console(width=140), time.monotonic()
     on = cores()
     os.sched_setaffinity(0, on.rest)
@@ -48,14 +52,15 @@ def main() -> None:
         valkey = EmbeddedValkey(Path(folder) / "valkey")
         url = valkey.start()
         try:
-            found = measured(Ground(Path(folder), on), url, console, quick=chosen.quick)
+            bench = Bench(Runner(Path(folder), on.rest), console, Found())
+            measured(Around(bench, Ground(Path(folder), on), url), names)
         finally:
             valkey.stop()
-    results = told(found, quick=chosen.quick, seconds=time.monotonic() - began)
+    results = told(bench.found, whole=whole, seconds=time.monotonic() - began)
     FILE.parent.mkdir(parents=True, exist_ok=True)
     FILE.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
     report.say(results, console)
-    if not chosen.quick:
+    if whole:
         report.publish(results)
         plot.draw(results)
     missed = [key for key, target in results.targets.items() if target["met"] is False]
@@ -63,7 +68,7 @@ def main() -> None:
         sys.exit(f"missed: {', '.join(missed)}")
 
 
-def told(found: Found, *, quick: bool, seconds: float) -> Results:
+def told(found: Found, *, whole: bool, seconds: float) -> Results:
     """What was found, with where and when."""
     return Results(
         v=VERSION,
@@ -71,7 +76,7 @@ def told(found: Found, *, quick: bool, seconds: float) -> Results:
         commit=_commit(),
         machine=_machine(),
         conditions=CONDITIONS,
-        quick=quick,
+        whole=whole,
         seconds=seconds,
         values=found.values,
         targets=targets(found.values),

@@ -70,7 +70,8 @@ class Results(msgspec.Struct, frozen=True):
     commit: str
     machine: str
     conditions: str
-    quick: bool
+    whole: bool
+    """Whether all parts were measured."""
     seconds: float
     values: dict[str, float | None]
     """By key; None: not measured in this run."""

@@ -1,14 +1,13 @@
 """The whole bench, in order: which world is prepared, which services run beside each other, what is asked of them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-
-from rich.console import Console
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
 
 from loadtests.bench import by_hand, parts
 from loadtests.bench.opened import Ground, floor, handrolled, offing
-from loadtests.bench.runs import Runner, Target
-from loadtests.bench.scenes import Bench, Found
+from loadtests.bench.runs import Target
+from loadtests.bench.scenes import Bench
 from loadtests.bench.stage import Stage, prepared, store_profiles
 from streams.attribute_file import load_attributes
 from streams.settings import SETTINGS
@@ -18,23 +17,82 @@ LIMIT = "OFFING_CANDIDATES"
 SCORED = 100
 
 
-def measured(ground: Ground, url: str, console: Console, *, quick: bool) -> Found:
-    """Everything, or with `quick` what is needed to work on the hot path. `url`: a Valkey."""
-    bench = Bench(Runner(ground.folder, ground.on.rest), console, Found())
-    with ExitStack() as held:
-        bench.say("preparing 1,000 live offers, the model, the customers")
-        stage = _peopled(1_000, url)
-        base = held.enter_context(floor(ground))
-        thousand = held.enter_context(offing(ground, stage))
-        parts.warm(bench, base, thousand)
-        parts.reference(bench, base, thousand, 40.0 if quick else 75.0)
-        if not quick:
-            parts.dense(bench, 1_000, thousand, 10.0)
-            _beside_hand(bench, ground, stage, thousand, 25.0)
-    if not quick:
-        _ten_thousand(bench, ground, url)
-        _hundred_thousand(bench, ground, url)
-    return bench.found
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What every part needs."""
+
+    bench: Bench
+    ground: Ground
+    url: str
+    """Of a Valkey."""
+
+
+def measured(around: Around, names: Sequence[str]) -> None:
+    """These of PARTS, one after the other."""
+    for name in names:
+        PARTS[name](around)
+
+
+def _quick(around: Around) -> None:
+    _thousand(around, seconds=40.0, whole=False)
+
+
+def _thousand(around: Around, *, seconds: float = 75.0, whole: bool = True) -> None:
+    bench, ground = around.bench, around.ground
+    bench.say("preparing 1,000 live offers, the model, the customers")
+    stage = _peopled(1_000, around.url)
+    with floor(ground) as base, offing(ground, stage) as target:
+        parts.warm(bench, base, target)
+        parts.reference(bench, base, target, seconds)
+        if whole:
+            parts.dense(bench, 1_000, target, 10.0)
+            _beside_hand(around, stage, target)
+
+
+def _ten_thousand(around: Around) -> None:
+    bench = around.bench
+    bench.say("preparing 10,000 live offers")
+    stage = _peopled(10_000, around.url)
+    with offing(around.ground, stage) as target:
+        parts.warm(bench, target)
+        parts.of_size(bench, 10_000, target, 30.0)
+        _beside_hand(around, stage, target)
+
+
+def _beside_hand(around: Around, stage: Stage, of_offing: Target) -> None:
+    live = int(stage.settings.namespace.rpartition("-")[2])
+    with handrolled(around.ground, stage) as other:
+        parts.agree(around.bench, live, of_offing, other)
+        parts.beside_hand(around.bench, live, of_offing, other, 25.0)
+
+
+def _hundred_thousand(around: Around) -> None:
+    """One process serves both cases: loading so many campaigns takes minutes."""
+    bench, ground = around.bench, around.ground
+    limit = {LIMIT: str(SCORED)} if any(setting.name == LIMIT for setting in SETTINGS) else {}
+    bench.say("preparing 100,000 live offers")
+    small, large = _peopled(1_000, around.url), _peopled(100_000, around.url)
+    began = monotonic()
+    with offing(ground, large, limit) as many, offing(ground, small, limit) as few:
+        resident = many.process.resident_mb() / 1_024
+        bench.found.notes.append(
+            f"100,000 offers: ready after {monotonic() - began:.0f} s, holding {resident:.1f} GiB."
+        )
+        parts.warm(bench, few, many)
+        if limit:
+            parts.hundredfold(bench, few, many, 30.0)
+        else:
+            bench.found.notes.append(f"p50_100k_over_1k_offers needs the setting {LIMIT}, which is not there.")
+            parts.of_size(bench, 100_000, many, 30.0)
+
+
+PARTS: Mapping[str, Callable[[Around], None]] = {
+    "quick": _quick,
+    "1k": _thousand,
+    "10k": _ten_thousand,
+    "100k": _hundred_thousand,
+}
+"""By name; the whole bench is all but the first."""
 
 
 def _peopled(live: int, url: str) -> Stage:
@@ -44,39 +102,3 @@ def _peopled(live: int, url: str) -> Stage:
     store_profiles([stage], attributes, parts.PEOPLE.items())
     by_hand.store(stage, attributes, parts.PEOPLE.items())
     return stage
-
-
-def _beside_hand(bench: Bench, ground: Ground, stage: Stage, of_offing: Target, seconds: float) -> None:
-    live = int(stage.settings.namespace.rpartition("-")[2])
-    with handrolled(ground, stage) as other:
-        parts.agree(bench, of_offing, other)
-        parts.beside_hand(bench, live, of_offing, other, seconds)
-
-
-def _ten_thousand(bench: Bench, ground: Ground, url: str) -> None:
-    bench.say("preparing 10,000 live offers")
-    stage = _peopled(10_000, url)
-    with offing(ground, stage) as target:
-        parts.warm(bench, target)
-        parts.of_size(bench, 10_000, target, 30.0)
-        _beside_hand(bench, ground, stage, target, 25.0)
-
-
-def _hundred_thousand(bench: Bench, ground: Ground, url: str) -> None:
-    """One process serves both: loading so many campaigns takes minutes."""
-    limit = {LIMIT: str(SCORED)} if any(setting.name == LIMIT for setting in SETTINGS) else {}
-    bench.say("preparing 100,000 live offers")
-    stages = [_peopled(1_000, url), _peopled(100_000, url)]
-    with _all(ground, stages, limit) as (few, many):
-        parts.warm(bench, few, many)
-        if limit:
-            parts.hundredfold(bench, few, many, 30.0)
-        else:
-            bench.found.notes.append(f"p50_100k_over_1k_offers needs the setting {LIMIT}, which is not there")
-            parts.of_size(bench, 100_000, many, 30.0)
-
-
-@contextmanager
-def _all(ground: Ground, stages: Sequence[Stage], settings: dict[str, str]) -> Iterator[list[Target]]:
-    with ExitStack() as held:
-        yield [held.enter_context(offing(ground, stage, settings)) for stage in stages]
