@@ -104,7 +104,7 @@ def _target(console: Console, chosen: argparse.Namespace) -> Iterator[Running]:
         yield Running(chosen.host, chosen.key)
         return
     log = chosen.output / "serve.log"
-    with embedded(chosen.campaigns, chosen.seed, past=not chosen.no_past, log=log, say=console.print) as running:
+    with embedded(chosen.campaigns, chosen.seed, history=not chosen.no_past, log=log, say=console.print) as running:
         yield running
 
 

@@ -1,7 +1,7 @@
 """A target of one's own: an embedded Offing in a temporary folder, with a past, a model, and leave to be loaded."""
 
-import asyncio
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -9,16 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtests.load import past
 from loadtests.load.processes import children, cpu_seconds
-from loadtests.service import Failed, Service, free_port
-from loadtests.world import World
-from loadtests.world_clock import rfc3339
-from loadtests.world_doors import DoorClosed
+from loadtests.service import HOST, Service
 
 NAMESPACE = "loadtest"
 SCOPES = "decide,events,simulate,admin"
-PAST_CUSTOMERS, PAST_DAYS = 300, 12
-"""The world that the model learns from: some 1,200 decisions, in half a minute."""
 LOAD = {"OFFING_SIMULATED": "0", "OFFING_ALLOW_LOAD": "1", "OFFING_NAMESPACE": NAMESPACE}
 PAST = {"OFFING_SIMULATED": "1", "OFFING_NAMESPACE": NAMESPACE}
 QUIET = 0.2
@@ -48,21 +44,21 @@ class Running:
 
 
 @contextmanager
-def embedded(campaigns: Path, seed: int, *, past: bool, log: Path, say: Say) -> Iterator[Running]:
-    """One for as long as the block runs; its log is kept at `log`. Without a `past` the declared prior scores.
+def embedded(campaigns: Path, seed: int, *, history: bool, log: Path, say: Say) -> Iterator[Running]:
+    """One for as long as the block runs; its log is kept at `log`. Without a `history` the declared prior scores.
 
     Raises Failed.
     """
     folder = Path(tempfile.mkdtemp(prefix="offing-load-"))
-    port = free_port(0)
+    port = _any_port()
     try:
         with_past = Service(folder, campaigns, port, PAST)
         say("making a key")
         key = with_past.key("load", SCOPES)
-        if past:
-            say(f"a past: {PAST_CUSTOMERS} customers of the world, {PAST_DAYS} days, and a model from it")
+        if history:
+            say(past.TOLD)
             with with_past.running():
-                _live(with_past, key, seed)
+                past.live(with_past.url, key, seed, with_past.command)
         say("starting the service, with OFFING_ALLOW_LOAD=1")
         service = Service(folder, campaigns, port, LOAD)
         with service.running() as pid:
@@ -73,18 +69,8 @@ def embedded(campaigns: Path, seed: int, *, past: bool, log: Path, say: Say) -> 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live(service: Service, key: str, seed: int) -> None:
-    """The past, and the model that is active from then on. Raises Failed."""
-    world = World(seed, PAST_CUSTOMERS, end=time.time_ns() // 1_000_000, days=PAST_DAYS)
-
-    async def run() -> None:
-        async with service.client(key) as client:
-            try:
-                report = await world.run(client, lambda _: None)
-            except DoorClosed as error:
-                raise Failed(f"{error}; {service.said()}") from error
-            await service.in_the_lake(client, report.last_decision)
-
-    asyncio.run(run())
-    trained = service.json("train", "--now", rfc3339(world.span.end))
-    service.wait_for_model(trained["model"])
+def _any_port() -> int:
+    """Nobody else's, and not the usual one: a target that comes and goes is not to be taken for another service."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
