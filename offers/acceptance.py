@@ -8,7 +8,7 @@ from offers.answer_store import AnswerStore
 from offers.events_door import Accepted, Batch
 from streams import telemetry
 from streams.attributes import attribute_set
-from streams.errors import InvalidInput, OffingError
+from streams.errors import InvalidInput, OffingError, Retry
 from streams.events import Event
 from streams.fold import apply_pending
 from streams.ids import CustomerId, Millis
@@ -41,15 +41,19 @@ class Acceptance:
         self._store = store
         self._clock = clock
 
-    async def keep(self, batch: Batch) -> Kept:
+    async def keep(self, batch: Batch, within_s: float | None = None) -> Kept:
         """Returns once every accepted event is durable; those whose topic's append failed are `retry` and not kept.
 
-        Nothing answered `accepted` can be lost any more. Never raises."""
+        Those that the log has not taken `within_s` are `retry` too, and may be kept yet: sent again they count once.
+        None: as long as the log takes. Nothing answered `accepted` can be lost any more. Never raises."""
         batch = await self._consented(batch)
         pending: list[Pending] = []
         for topic, items in batch.by_topic():
             try:
-                positions = await self._append(topic, [item.entry for item in items])
+                positions = await self._append(topic, [item.entry for item in items], within_s)
+            except TimeoutError:
+                batch = batch.without(topic, LATE)
+                continue
             except OffingError as error:
                 batch = batch.without(topic, error)
                 continue
@@ -79,9 +83,13 @@ class Acceptance:
         }
         return batch.refusing(refused, NO_CONSENT)
 
-    async def _append(self, topic: Topic, entries: list[Entry]) -> Sequence[Position]:
+    async def _append(self, topic: Topic, entries: list[Entry], within_s: float | None) -> Sequence[Position]:
         with telemetry.LOG_APPEND_SECONDS.labels(topic.name).time():
-            return await asyncio.wrap_future(self._log.append(topic, entries))
+            appended = asyncio.wrap_future(self._log.append(topic, entries))
+            if within_s is None:
+                return await appended
+            appended.add_done_callback(_heard)
+            return await asyncio.wait_for(asyncio.shield(appended), within_s)
 
     def _pending(self, item: Accepted, position: Position) -> Pending:
         recorded = item.entry.recorded if item.entry.recorded is not None else self._clock()
@@ -98,6 +106,13 @@ class Acceptance:
             await self._store.push_many(lines)
 
 
+def _heard(appended: "asyncio.Future[Sequence[Position]]") -> None:
+    """Whoever waited may have gone on: an error that comes later is nobody's."""
+    if not appended.cancelled():
+        appended.exception()
+
+
+LATE = Retry("LOG_UNAVAILABLE", "the log has not taken it in time; send it again: it counts once", after_s=1.0)
 NO_CONSENT = InvalidInput(
     "CONSENT_MISSING", "a location is kept with consent to purpose 'location' only; ask for it first"
 )

@@ -1,7 +1,8 @@
 """From accepted to durable: in the log before the answer, all of a topic or none, and in sight of the next decision."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,25 @@ def test_a_closed_log_keeps_nothing_and_says_so(tmp_path: Path, valkey_url: str,
     log.close()
     (kept,) = keep(log, valkey_url, namespace, batch_of(gold("c-1", "e-1"), fare(1, "e-2")))
     assert (statuses(kept), kept.nothing, kept.degraded) == (["retry", "retry"], True, (NOT_KEPT,))
+
+
+def test_a_log_that_is_slow_is_not_waited_for_longer_than_asked_and_takes_it_in_the_end(
+    tmp_path: Path, valkey_url: str, namespace: str
+) -> None:
+    async def scenario(log: SqliteLog) -> None:
+        async with accepting(log, valkey_url, namespace) as acceptance:
+            with closing(sqlite3.connect(tmp_path / "log.sqlite", isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                kept = await acceptance.keep(batch_of(gold("c-1", "e-1")), 0.1)
+                other.execute("ROLLBACK")
+            assert [(result.status, result.code) for result in kept.batch.results] == [("retry", "LOG_UNAVAILABLE")]
+            assert (kept.degraded, kept.pending) == ((NOT_KEPT,), ())
+            again = await acceptance.keep(batch_of(gold("c-1", "e-1")), PATIENCE_S)
+            assert [result.status for result in again.batch.results] == ["accepted"]
+
+    with closing(SqliteLog(tmp_path / "log.sqlite", clock=wall_clock)) as log:
+        anyio.run(scenario, log)
+        assert sum(log.end(CUSTOMERS).values()) == 2, "both are in the log; the fold counts one"
 
 
 @pytest.mark.parametrize("url", ["unix:///nowhere/valkey", "redis://127.0.0.1:1"])

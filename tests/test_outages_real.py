@@ -4,17 +4,21 @@ One set of real servers for all of it; `make prove` waits longer in each, until 
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from time import sleep
 
 import httpx
 import pytest
 
+from loadtests.kafka_server import KafkaServer
+from loadtests.postgres_server import PostgresServer
 from loadtests.real_servers import SERVICE, RealServers, real_servers
+from loadtests.valkey_servers import ValkeyServer
 from offers import runtime
 from offers.lag import MARKET_LAG_S
 from streams.ids import CustomerId
+from streams.instant import format_instant
 from streams.log import CUSTOMERS, DECISIONS
 from streams.profile import EMPTY
 from streams.profile_store import ProfileStore
@@ -38,6 +42,16 @@ def real() -> Iterator[RealServers]:
     assert not found.folder.exists()
 
 
+@contextmanager
+def away(server: KafkaServer | ValkeyServer | PostgresServer, *, killed: bool = False) -> Iterator[None]:
+    """It does not run in the block, and runs again afterwards."""
+    (server.kill if killed else server.stop)()
+    try:
+        yield
+    finally:
+        server.start()
+
+
 def settings(real: RealServers) -> Settings:
     return from_environment(real.environments[SERVICE])
 
@@ -46,11 +60,16 @@ def customers(real: RealServers) -> Customers:
     return Customers(real.url, real.key)
 
 
+def decided(real: RealServers, key: str, **more: object) -> httpx.Response:
+    """One decision, asked for with this key."""
+    asked = {"customer_id": "c-1", "placements": HERO, **more}
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.post(f"{real.url}/v1/decisions", json=asked, headers=headers, timeout=20.0)
+
+
 def degraded(real: RealServers) -> list[str]:
     """What a decision does without now."""
-    asked = {"customer_id": "c-1", "placements": HERO}
-    headers = {"authorization": f"Bearer {real.key}"}
-    answer = httpx.post(f"{real.url}/v1/decisions", json=asked, headers=headers, timeout=20.0)
+    answer = decided(real, real.key)
     assert answer.status_code == 200, answer.text
     found: list[str] = answer.json()["degraded"]
     return found
@@ -92,12 +111,11 @@ def test_redis_away_decisions_are_fallbacks_and_events_are_kept(real: RealServer
         load.more("decisions")
         load.more("accepted")
         assert not load.degraded
-        real.valkey.stop()
-        load.more("degraded")
-        load.more("accepted")
-        sleep(AWAY_S)
-        assert httpx.get(f"{real.url}/health/ready").status_code == 200
-        real.valkey.start()
+        with away(real.valkey):
+            load.more("degraded")
+            load.more("accepted")
+            sleep(AWAY_S)
+            assert httpx.get(f"{real.url}/health/ready").status_code == 200
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
     nothing_but_answers(load)
     assert set(load.degraded) == {"profile_unavailable"}
@@ -110,12 +128,16 @@ def test_kafka_away_decisions_go_on_events_are_refused_and_records_wait(real: Re
     with load.busy():
         load.more("decisions")
         load.more("accepted")
-        real.kafka.stop()
         before = len(load.decisions)
-        load.more("refused", 2)
-        load.more("decisions")
-        assert httpx.get(f"{real.url}/health/ready").status_code == 200
-        real.kafka.start()
+        with away(real.kafka):
+            load.more("refused", 2)
+            load.more("decisions")
+            liked = {"id": "e-1", "type": "customer.preferences", "time": format_instant(runtime.wall_clock())}
+            told = decided(real, real.key, events=[{**liked, "data": {"attributes": {"newsletter": True}}}]).json()
+            assert [result["status"] for result in told["events"]] == ["retry"]
+            assert told["placements"][0]["items"] != []
+            assert "events_not_kept" in told["degraded"]
+            assert httpx.get(f"{real.url}/health/ready").status_code == 200
         load.more("accepted", 20)
         assert len(load.decisions) > before
     nothing_but_answers(load)
@@ -128,21 +150,16 @@ def test_postgresql_away_everything_goes_on_with_what_is_known(real: RealServers
     load = customers(real)
     with load.busy():
         load.more("decisions")
-        real.postgres.stop()
-        load.more("decisions", 20)
-        load.more("accepted", 20)
-        sleep(AWAY_S)
-        load.more("decisions", 20)
-        assert httpx.get(f"{real.url}/health/ready").status_code == 200
-        guessed = {"authorization": "Bearer ok_unknown"}
-        refused = httpx.post(f"{real.url}/v1/decisions", json={"placements": HERO}, headers=guessed, timeout=20.0)
-        assert refused.status_code == 401
-        real.postgres.start()
+        with away(real.postgres):
+            load.more("decisions", 20)
+            load.more("accepted", 20)
+            sleep(AWAY_S)
+            load.more("decisions", 20)
+            assert httpx.get(f"{real.url}/health/ready").status_code == 200
+            assert decided(real, "ok_unknown").status_code == 401
         with closing(runtime.ledger(settings(real))) as book:
             secret = book.create_key("after", ["decide"], 1)
-        created = {"authorization": f"Bearer {secret}"}
-        asked = {"customer_id": "c-1", "placements": HERO}
-        assert httpx.post(f"{real.url}/v1/decisions", json=asked, headers=created, timeout=20.0).status_code == 200
+        eventually(lambda: decided(real, secret).status_code == 200, "a key made afterwards is not known")
     nothing_but_answers(load)
     assert not load.degraded
     assert not load.refused
@@ -154,11 +171,10 @@ def test_kafka_away_for_long_the_market_is_said_to_be_behind_and_comes_back(real
     load = customers(real)
     with load.busy():
         load.more("accepted")
-        real.kafka.kill()
-        eventually(lambda: "market_behind" in degraded(real), "an old market is not said")
-        sleep(MARKET_LAG_S)
-        load.more("decisions")
-        real.kafka.start()
+        with away(real.kafka, killed=True):
+            eventually(lambda: "market_behind" in degraded(real), "an old market is not said")
+            sleep(MARKET_LAG_S)
+            load.more("decisions")
         load.more("accepted", 20)
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
     nothing_but_answers(load)
@@ -188,13 +204,10 @@ def test_every_server_gone_at_once_customers_still_get_answers(real: RealServers
     load = customers(real)
     with load.busy():
         load.more("accepted")
-        for server in (real.kafka, real.valkey, real.postgres):
-            server.stop()
-        load.more("degraded", 50)
-        sleep(10)
-        load.more("decisions", 50)
-        for again in (real.postgres, real.valkey, real.kafka):
-            again.start()
+        with away(real.kafka), away(real.valkey), away(real.postgres):
+            load.more("degraded", 50)
+            sleep(10)
+            load.more("decisions", 50)
         load.more("accepted", 20)
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
     nothing_but_answers(load)

@@ -28,6 +28,8 @@ from streams.ids import CustomerId
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 JSON = "application/json"
+KEEP_S = 1.0
+"""A decision does not wait longer for the log to take the events that came with it."""
 _TAGS = re.compile(r'(?:W/)?("[^"]*")')
 """The opaque parts of the tags in a list (RFC 9110, 8.8.3): a proxy that compresses makes ours weak."""
 
@@ -132,7 +134,10 @@ async def _doorway(session: Session, asked: Asked, customer_id: CustomerId, star
         return door
     said = said_by_request(customer_id, asked.wire.sent_at)
     batch = accept_inline(sent, said, arrival(session), rules(session))
-    kept = weighed(batch, session.now) if asked.wire.options.dry_run else await session.runtime.acceptance.keep(batch)
+    if asked.wire.options.dry_run:
+        kept = weighed(batch, session.now)
+    else:
+        kept = await session.runtime.acceptance.keep(batch, KEEP_S)
     own = tuple(pending for pending in kept.pending if pending[2].subject == customer_id)
     return replace(door, events=own, event_results=kept.batch.results, degraded=kept.degraded)
 
