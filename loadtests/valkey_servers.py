@@ -59,7 +59,7 @@ CLUSTERED: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class ValkeyServer:
     """One server. Its port, and so its URL, stay the same over `kill` and `start`."""
 
@@ -221,6 +221,34 @@ class ValkeyCluster:
     def replica(self, primary: ValkeyServer) -> ValkeyServer:
         """Who follows it."""
         return self._by_port(next(ports[1] for _, _, *ports in self._alive[0].slots() if ports[0] == primary.port))
+
+    @contextmanager
+    def moving(self, slot: int, source: ValkeyServer, target: ValkeyServer) -> Iterator[Callable[[], None]]:
+        """A slot on its way while the block runs: its keys may be moved with MIGRATE. Call what it gives once they are.
+
+        Afterwards it is where it was; a key left in it at the wrong end is lost to the cluster.
+        """
+        moved: list[str] = []
+
+        def finished() -> None:
+            self._assign(slot, there, (target, source))
+            moved.append(there)
+
+        here, there = str(source.ask("CLUSTER", "MYID")), str(target.ask("CLUSTER", "MYID"))
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here)
+        source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", there)
+        try:
+            yield finished
+        finally:
+            if moved:
+                source.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", there)
+            self._assign(slot, here, (source, target))
+            self.wait_whole()
+
+    def _assign(self, slot: int, owner: str, first: Sequence[ValkeyServer]) -> None:
+        """The new owner hears of it first: it has the newer claim then, which all the others believe."""
+        for server in dict.fromkeys((*first, *self.primaries())):
+            server.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
 
     def wait_whole(self, missing: int = 0) -> None:
         """Wait until every server alive knows every slot's primary, and all but `missing` replicas follow theirs.

@@ -50,7 +50,8 @@ def consume(settings: Settings, parent: int | None = None) -> None:
     active = activation(settings, book)
     active.load()
     active.start()
-    client, keys = connect(store_url(settings), "offing-consumer"), Keys(settings.namespace)
+    client = connect(settings.store(store_url(settings)), "offing-consumer")
+    keys = Keys(settings.namespace)
     profiles = ProfileStore(client, keys)
     reckoning = by_the_record if settings.simulated else by_the_clock
     most = settings.dead_letters_in_a_row

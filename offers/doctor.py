@@ -20,12 +20,13 @@ from streams.valkey import Client
 
 ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER = "artifacts", "campaigns", "disk", "log", "ledger"
 LEDGER_CLOCK, STORE, EVICTION, STORE_CLOCK = "ledger's clock", "store", "eviction policy", "store's clock"
-TOKEN_KEYS, TOPIC = "token keys", "topic"
-LOOKED_AT = (ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER, LEDGER_CLOCK, STORE, EVICTION, STORE_CLOCK, TOKEN_KEYS)
+CLUSTER, TOKEN_KEYS, TOPIC = "cluster", "token keys", "topic"
+LOOKED_AT = (ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER, LEDGER_CLOCK, STORE, CLUSTER, EVICTION, STORE_CLOCK, TOKEN_KEYS)
 """In this order; of a log on Kafka also each `topic`, by name."""
 LEAST_DISK_BYTES = 512 << 20
 MOST_SKEW_S = 2.0
 NTP = "run an NTP client on both"
+ALL_UP = "start the others: a primary without a replica takes its customers' profiles with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +147,41 @@ def _store(parts: Parts) -> Iterator[Diagnosis]:
         yield Diagnosis(STORE, True, "embedded: started and configured by `offing serve`")
         return
     try:
-        yield from _redis(client)
+        yield from _redis(client, parts.settings.redis_cluster)
     except redis.RedisError as error:
         yield Diagnosis(STORE, False, f"{type(error).__name__}: no answer", mend)
     finally:
         client.close()
 
 
-def _redis(client: Client) -> Iterator[Diagnosis]:
-    policy = str(client.info("memory").get("maxmemory_policy", "unknown"))
+def _redis(client: Client, named_cluster: bool) -> Iterator[Diagnosis]:
+    servers = client.servers()
+    answering = [server for server in servers if _answers(server)]
+    if not answering:
+        raise redis.ConnectionError
+    away = len(servers) - len(answering)
+    yield Diagnosis(
+        STORE, not away, f"{away} of {len(servers)} servers do not answer" if away else "it answers", ALL_UP
+    )
+    yield _kind(bool(answering[0].info("cluster").get("cluster_enabled")), named_cluster)
+    policies = {str(server.info("memory").get("maxmemory_policy", "unknown")) for server in answering}
     mend = "set maxmemory-policy noeviction: an evicted profile is a customer forgotten until the next rebuild"
-    seconds, micros = client.time()
-    yield Diagnosis(STORE, True, "it answers")
-    yield Diagnosis(EVICTION, policy == "noeviction", policy, mend, "STORE_EVICTS")
-    yield _clock(STORE_CLOCK, seconds + micros / 1e6)
+    yield Diagnosis(EVICTION, policies == {"noeviction"}, ", ".join(sorted(policies)), mend, "STORE_EVICTS")
+    clocks = [_clock(STORE_CLOCK, seconds + micros / 1e6) for seconds, micros in (each.time() for each in answering)]
+    yield min(clocks, key=lambda clock: clock.good)
+
+
+def _answers(server: Client) -> bool:
+    try:
+        server.ping()
+    except (redis.ConnectionError, redis.TimeoutError):
+        return False
+    return True
+
+
+def _kind(clustered: bool, named: bool) -> Diagnosis:
+    found = f"{'a cluster' if clustered else 'one server'}; OFFING_REDIS_CLUSTER is {int(named)}"
+    return Diagnosis(CLUSTER, clustered == named, found, f"set OFFING_REDIS_CLUSTER={int(clustered)}", "STORE_CLUSTER")
 
 
 def _clock(name: str, theirs_s: float) -> Diagnosis:

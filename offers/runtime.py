@@ -120,7 +120,7 @@ def doctors_parts(settings: Settings, book: Ledger) -> Parts:
         settings,
         book,
         log=lambda: event_log(settings),
-        store=lambda: None if url is None else connect(url, "offing-doctor"),
+        store=lambda: None if url is None else connect(settings.store(url), "offing-doctor"),
         topics=lambda: _topics(settings),
         make_topics=lambda: prepare_log(settings),
     )
@@ -218,14 +218,14 @@ async def _log_that_answers(settings: Settings) -> EventLog:
 
 async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     """One worker's runtime: the active revision is loaded and compiled when this returns."""
-    keys, names = token_keys(settings), Keys(settings.namespace)
+    keys, names, address = token_keys(settings), Keys(settings.namespace), settings.store(store_url)
     book = await asyncio.to_thread(serving_ledger, settings)
     log = await _log_that_answers(settings)
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
-    tail = MarketTail(log, MarketStore(connect(store_url, "offing-tail"), names))
-    lag = Lag(log, ProfileStore(connect(store_url, "offing-lag"), names), tail)
-    client = connect_async(store_url)
+    tail = MarketTail(log, MarketStore(connect(address, "offing-tail"), names))
+    lag = Lag(log, ProfileStore(connect(address, "offing-lag"), names), tail)
+    client = connect_async(address)
     await client.connect(DECISION_TIMEOUT_S)
     store = AnswerStore(client, names)
     behind = WriteBehind(log)

@@ -54,6 +54,10 @@ class Client(redis.Redis):
                 raise reply
         return found
 
+    def servers(self) -> "tuple[Client, ...]":
+        """A client of each server there is."""
+        return (self,)
+
 
 class ClusterClient(Client):
     """A redis.Redis whose commands go to the owner of their first key. Thread-safe.
@@ -90,6 +94,14 @@ class ClusterClient(Client):
             if node not in self._nodes:
                 self._nodes[node] = self._make(node)
             return self._nodes[node]
+
+    def servers(self) -> tuple[Client, ...]:
+        """Of each primary and each replica; of those named, if none of them tells of the others."""
+        try:
+            nodes = (*self.slots.primaries, *self.slots.replicas)
+        except ClusterError:
+            nodes = self._seeds
+        return tuple(map(self.node, nodes))
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Raises what the owner raises; redis.ClusterError if it is not the owner any more."""

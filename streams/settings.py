@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from streams.address import Address
 from streams.errors import InvalidInput
 from streams.kafka_address import MECHANISMS, KafkaAddress, parse_servers
 
@@ -27,6 +28,10 @@ class Settings:
     artifacts: Path = Path(".offing")
     campaigns: Path = Path("deploy/campaigns")
     redis_url: str = field(default="", repr=False)
+    redis_cluster: bool = False
+    redis_ca: Path | None = None
+    redis_cert: Path | None = None
+    redis_key: Path | None = None
     log: Path | KafkaAddress | None = None
     kafka_user: str = ""
     kafka_password: str = field(default="", repr=False)
@@ -55,6 +60,14 @@ class Settings:
     def embedded(self) -> bool:
         """No server was named: Offing starts its own Valkey and writes its own secret."""
         return not self.redis_url
+
+    def store(self, url: str) -> Address:
+        """How to connect to this Redis, the one named or the embedded one that runs. Raises InvalidInput
+
+        SETTING_INVALID for what cannot go together.
+        """
+        cluster, files = self.redis_cluster, (self.redis_ca, self.redis_cert, self.redis_key)
+        return Address(url, cluster, *files, namespace=self.namespace)
 
     @property
     def log_file(self) -> Path:
@@ -226,7 +239,7 @@ def _number(name: str, least: int, most: int, meaning: str) -> Setting:
 
 
 _DEFAULTS = Settings()
-_STORE_URL = "redis://, rediss:// or unix:// with a host or a socket path"
+_STORE_URL = "redis://, rediss:// (TLS) or unix:// with a host or a socket path"
 _LOG = "the path of a file, or kafka://HOST:PORT,HOST:PORT (kafka+ssl:// with TLS)"
 SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_NAMESPACE", "offing", "Prefix of Redis keys, topics and the SQL schema: a brand, a test run.",
@@ -236,6 +249,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_CAMPAIGNS", "deploy/campaigns", "Folder of campaign files.", "the path of a folder", _file),
     Setting("OFFING_REDIS_URL", "", "Redis or Valkey for profiles, cache and counters; unset: a private Valkey.",
             _STORE_URL, _matching(re.compile(r"(rediss?|unix)://.+")), secret=True),
+    Setting("OFFING_REDIS_CLUSTER", "0", "1: it is a cluster; OFFING_REDIS_URL may then name several of its servers.",
+            "0 or 1", _flag),
+    Setting("OFFING_REDIS_CA", "", "PEM file of who signs its servers' certificates; unset: the system's.",
+            "the path of a file", _file),
+    Setting("OFFING_REDIS_CERT", "", "PEM file of this client's certificate, where its servers ask for one.",
+            "the path of a file", _file),
+    Setting("OFFING_REDIS_KEY", "", "PEM file of its key.", "the path of a file", _file),
     Setting("OFFING_LOG", "", "The event log: a file, or Kafka; unset: log.sqlite in OFFING_ARTIFACTS.", _LOG, _log,
             secret=True),  # who writes a password into the address by mistake must not read it in a log
     Setting("OFFING_KAFKA_USER", "", "Logs in to Kafka as this user.", "a name", _matching(re.compile(r"\S+"))),

@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
+from loadtests.kafka_apache import QUICK
+from loadtests.kafka_server import KafkaServer, kafka_server
 from loadtests.postgres_server import postgres
-from loadtests.valkey_servers import ValkeyCluster, cluster
-from streams.address import Address
 from loadtests.valkey_servers import ValkeyCluster, cluster
 from streams.address import Address
 from streams.embedded_valkey import EmbeddedValkey
@@ -78,26 +77,20 @@ def valkey_cluster() -> Iterator[ValkeyCluster]:
         yield servers
 
 
-@pytest.fixture(params=["one server", "a cluster"])
-def store_address(request: pytest.FixtureRequest, namespace: str) -> Address:
-    """Either kind of store."""
-    if request.param == "one server":
-        return Address(request.getfixturevalue("valkey_url"), namespace=namespace)
-    return Address(request.getfixturevalue("valkey_cluster").url, cluster=True, namespace=namespace)
+@pytest.fixture(scope="session")
+def mistreated_cluster() -> Iterator[ValkeyCluster]:
+    """Take `own_cluster`."""
+    with cluster() as servers:
+        yield servers
 
 
 @pytest.fixture
-def store_client(store_address: Address) -> Iterator[Client]:
-    """A client of either kind of store."""
-    with connect(store_address) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-def valkey_cluster() -> Iterator[ValkeyCluster]:
-    """A cluster shared by all tests: keep to your namespace, and never stop a server of it."""
-    with cluster() as servers:
-        yield servers
+def own_cluster(mistreated_cluster: ValkeyCluster) -> Iterator[ValkeyCluster]:
+    """A cluster of this test alone for now: its slots may be moved back and forth, its servers killed."""
+    yield mistreated_cluster
+    mistreated_cluster.start()
+    for server in mistreated_cluster.primaries():
+        server.ask("FLUSHALL")
 
 
 @pytest.fixture(params=["one server", "a cluster"])

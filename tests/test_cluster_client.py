@@ -6,7 +6,7 @@ import pytest
 import redis
 from redis.exceptions import ClusterError, ResponseError
 
-from loadtests.valkey_servers import ValkeyCluster, ValkeyServer, cluster
+from loadtests.valkey_servers import ValkeyCluster
 from streams.address import Address
 from streams.cluster_client import ClusterClient
 from streams.errors import Retry
@@ -16,11 +16,9 @@ FOO, BAR, HELLO = "foo", "bar", "hello"
 """Keys of the third, the first and the first third of the slots: 12182, 5061, 866."""
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[ValkeyCluster]:
-    """A cluster whose slots and servers the tests may move and mistreat; they leave it whole."""
-    with cluster() as servers:
-        yield servers
+@pytest.fixture
+def own(own_cluster: ValkeyCluster) -> ValkeyCluster:
+    return own_cluster
 
 
 @pytest.fixture
@@ -111,27 +109,12 @@ def test_any_server_named_tells_of_all(own: ValkeyCluster) -> None:
         assert client.set(FOO, "x", ex=60) is True
 
 
-def migrated(source: ValkeyServer, target: ValkeyServer, slot: int) -> tuple[str, str]:
-    """A slot on its way from one to the other; the ids of both."""
-    here, there = str(source.ask("CLUSTER", "MYID")), str(target.ask("CLUSTER", "MYID"))
-    target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", here)
-    source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", there)
-    return here, there
-
-
-def settle(servers: ValkeyCluster, slot: int, owner: str) -> None:
-    for server in servers.primaries():
-        server.ask("CLUSTER", "SETSLOT", slot, "NODE", owner)
-
-
 def test_a_slot_that_is_moving_is_followed_and_one_that_has_moved_is_told(
     own: ValkeyCluster, client: ClusterClient
 ) -> None:
     first, second, _ = own.primaries()
-    slot = 5061
     client.set(BAR, "stays")
-    here, there = migrated(first, second, slot)
-    try:
+    with own.moving(5061, first, second) as finished:
         client.set("{bar}:new", "goes")
         assert (client.get(BAR), client.get("{bar}:new")) == (b"stays", b"goes")
         pipeline = client.pipeline(transaction=False)
@@ -141,16 +124,13 @@ def test_a_slot_that_is_moving_is_followed_and_one_that_has_moved_is_told(
         assert pipeline.execute() == [b"stays", b"goes", None]
         assert (first.ask("EXISTS", BAR), client.slots.owner(BAR).port) == (1, first.port)
         first.ask("MIGRATE", "127.0.0.1", second.port, BAR, 0, 5000)
-        settle(own, slot, there)
+        finished()
         grown = client.connects
         with pytest.raises(ClusterError, match="another owner"):
             client.get(BAR)
         assert client.connects > grown
         assert (client.get(BAR), client.slots.owner(BAR).port) == (b"stays", second.port)
         client.delete(BAR, "{bar}:new")
-    finally:
-        settle(own, slot, here)
-        own.wait_whole()
 
 
 def test_a_primary_that_is_lost_is_noticed_by_a_pipeline_that_needs_nothing_of_it(

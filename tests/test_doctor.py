@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from loadtests.postgres_server import postgres
+from loadtests.valkey_servers import ValkeyCluster, one
 from offers import doctor
 from offers.doctor import EVICTION, LEAST_DISK_BYTES, LOOKED_AT, Diagnosis, Parts, examine, fix, refusal
 from offers.ledger import Ledger
@@ -128,6 +129,46 @@ def test_a_redis_that_may_evict_forgets_customers_and_serve_refuses_it(tmp_path:
     assert refused.code == "STORE_EVICTS"
     assert refused.message.startswith("eviction policy: allkeys-lru; set maxmemory-policy noeviction: an evicted")
     server.stop()
+
+
+def test_a_cluster_is_looked_at_as_one(tmp_path: Path, valkey_cluster: ValkeyCluster) -> None:
+    url = valkey_cluster.url
+    with parts_of(tmp_path, redis_url=url, redis_cluster=True, token_keys=KEYS) as parts:
+        parts.ledger.migrate()
+        found = examine(parts)
+    assert bad(found) == []
+    assert named(found)["store"].found == "it answers"
+    assert named(found)["cluster"].found == "a cluster; OFFING_REDIS_CLUSTER is 1"
+    assert named(found)[EVICTION].found == "noeviction"
+
+
+def test_a_cluster_with_servers_away_is_said_and_one_without_any_does_not_answer(
+    tmp_path: Path, own_cluster: ValkeyCluster
+) -> None:
+    replica = own_cluster.replica(own_cluster.primaries()[0])
+    with parts_of(tmp_path, redis_url=own_cluster.primaries()[0].url, redis_cluster=True, token_keys=KEYS) as parts:
+        replica.kill()
+        assert named(examine(parts))["store"].found == "1 of 6 servers do not answer"
+        replica.start()
+        own_cluster.wait_whole()
+    with parts_of(tmp_path, redis_url="redis://127.0.0.1:1", redis_cluster=True, token_keys=KEYS) as parts:
+        assert named(examine(parts))["store"].found == "ConnectionError: no answer"
+
+
+@pytest.mark.parametrize("named_cluster", [False, True])
+def test_a_cluster_that_is_called_one_server_or_the_other_way_round_is_refused(
+    named_cluster: bool, tmp_path: Path, valkey_cluster: ValkeyCluster
+) -> None:
+    with one(tmp_path / "server") as server:
+        url = server.url if named_cluster else valkey_cluster.url
+        with parts_of(tmp_path, redis_url=url, redis_cluster=named_cluster, token_keys=KEYS) as parts:
+            parts.ledger.migrate()
+            refused = refusal(examine(parts))
+    assert refused is not None
+    assert refused.code == "STORE_CLUSTER"
+    what = "one server" if named_cluster else "a cluster"
+    mend = f"OFFING_REDIS_CLUSTER is {int(named_cluster)}; set OFFING_REDIS_CLUSTER={int(not named_cluster)}"
+    assert refused.message == f"cluster: {what}; {mend}"
 
 
 def test_clocks_that_differ_are_found(

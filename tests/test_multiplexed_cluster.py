@@ -1,13 +1,13 @@
 """The doors' connections to a cluster: calls reach the owner, follow slots that move, and outlive a primary."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 import redis
 import uvloop
 
-from loadtests.valkey_servers import ValkeyCluster, cluster
+from loadtests.valkey_servers import ValkeyCluster
 from streams.address import Address
 from streams.multiplexed_line import Answer
 from streams.valkey import Doors, connect, connect_async
@@ -24,11 +24,9 @@ def run(request: pytest.FixtureRequest) -> Run:
     return chosen
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[ValkeyCluster]:
-    """A cluster whose slots and servers the tests may move and mistreat; they leave it whole."""
-    with cluster() as servers:
-        yield servers
+@pytest.fixture
+def own(own_cluster: ValkeyCluster) -> ValkeyCluster:
+    return own_cluster
 
 
 def at(servers: ValkeyCluster) -> Address:
@@ -102,12 +100,9 @@ def test_without_any_server_calls_fail_at_once(run: Run) -> None:
 def test_a_slot_that_is_moving_and_has_moved_is_followed(own: ValkeyCluster, run: Run) -> None:
     async def scenario() -> None:
         first, second, _ = own.primaries()
-        here, there = str(first.ask("CLUSTER", "MYID")), str(second.ask("CLUSTER", "MYID"))
         async with connect_async(at(own)) as client:
             await client.execute(BAR, (("SET", BAR, "stays"),), 5.0)
-            second.ask("CLUSTER", "SETSLOT", SLOT, "IMPORTING", here)
-            first.ask("CLUSTER", "SETSLOT", SLOT, "MIGRATING", there)
-            try:
+            with own.moving(SLOT, first, second) as finished:
                 client.tell(BAR, (("SET", "{bar}:told", "goes"),))
                 mixed = (("GET", BAR), ("SET", "{bar}:new", "goes"), ("GET", "{bar}:new"), ("GET", BAR))
                 assert await client.execute(BAR, mixed, 5.0) == [b"stays", b"OK", b"goes", b"stays"]
@@ -118,14 +113,9 @@ def test_a_slot_that_is_moving_and_has_moved_is_followed(own: ValkeyCluster, run
                 assert not split.done(), "its keys are in two places: it is asked again until they are in one"
                 first.ask("MIGRATE", "127.0.0.1", second.port, BAR, 0, 5000)
                 assert await split == [[b"stays", b"goes"]]
-                for server in own.primaries():
-                    server.ask("CLUSTER", "SETSLOT", SLOT, "NODE", there)
+                finished()
                 assert await get(client, BAR) == [b"stays"], "MOVED"
                 assert await client.execute(BAR, (("DEL", BAR, "{bar}:new", "{bar}:told"),), 5.0) == [3]
-            finally:
-                for server in own.primaries():
-                    server.ask("CLUSTER", "SETSLOT", SLOT, "NODE", here)
-                own.wait_whole()
             assert await get(client, BAR) == [None]
 
     run(scenario())

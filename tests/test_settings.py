@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.address import Address
 from streams.errors import InvalidInput
 from streams.kafka_address import KafkaAddress
 from streams.settings import SETTINGS, Settings, from_environment
@@ -66,7 +67,7 @@ def test_documented_settings_and_fields_are_the_same_set_with_the_same_defaults(
     ("name", "hint"),
     [
         ("OFFING_NAMESPCAE", "did you mean OFFING_NAMESPACE?"),
-        ("OFFING_REDIS", "did you mean OFFING_REDIS_URL?"),
+        ("OFFING_REDIS_URI", "did you mean OFFING_REDIS_URL?"),
         ("OFFING_XYZZY_Q", "settings are OFFING_ALLOW_LOAD, OFFING_ARTIFACTS, "),
     ],
 )
@@ -102,6 +103,20 @@ def test_wrong_value_names_variable_and_expectation(name: str, text: str, expect
 def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(InvalidInput, match=r"OFFING_PORT is 'x'.*OFFING_WORKERS is 'y'"):
         from_environment({"OFFING_WORKERS": "y", "OFFING_PORT": "x"})
+
+
+def test_a_store_has_its_address_its_files_and_its_namespace(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_text("a certificate")
+    named = {"OFFING_REDIS_URL": "rediss://one:7000,two:7000", "OFFING_REDIS_CLUSTER": "1", "OFFING_REDIS_CA": str(ca)}
+    settings = from_environment({**named, "OFFING_NAMESPACE": "blue"})
+    assert settings.store(settings.redis_url) == Address(settings.redis_url, cluster=True, ca=ca, namespace="blue")
+    assert Settings().store("unix:///run/valkey") == Address("unix:///run/valkey", namespace="offing")
+
+
+def test_a_cluster_that_is_not_named_is_said() -> None:
+    with pytest.raises(InvalidInput, match="a cluster has no unix socket"):
+        from_environment({"OFFING_REDIS_CLUSTER": "1"}).store("unix:///the/embedded/one")
 
 
 def test_a_log_on_kafka_has_its_address_and_its_login() -> None:
