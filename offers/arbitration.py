@@ -1,7 +1,7 @@
 """Choosing and ordering: propensity x value x context weight x lever, and the slates filled from that order."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import islice
 from operator import attrgetter
 
 from offers.capping import Room
@@ -38,7 +38,7 @@ def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) ->
 def _best_first(scored: list[Scored]) -> tuple[Scored, ...]:
     """By rank score; equals by offer id and subject. Names are compared only if there are equals."""
     ordered = sorted(scored, key=_rank_score, reverse=True)
-    if any(one.rank_score == other.rank_score for one, other in pairwise(ordered)):
+    if len({each.rank_score for each in ordered}) < len(ordered):
         ordered.sort(key=lambda each: (-each.rank_score, each.candidate.offer.id, each.candidate.subject.key))
     return tuple(ordered)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from offers import bits, schedule
 from offers.bits import Words
-from offers.cap_index import NONE_TOUCHED, CapIndex
+from offers.cap_index import CapIndex
 from offers.capping import limit_reached
 from offers.condition import View
 from offers.index import ConditionIndex
@@ -68,6 +68,8 @@ class Standing(msgspec.Struct, frozen=True):
     """See Candidate."""
     value: float | None
     """See Candidate."""
+    about: str | None
+    """The key of its selector; None: it is about nothing."""
 
 
 def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
@@ -76,7 +78,8 @@ def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
     lasting = offer.schedule.ends_relative is None and not by_market
     presentable = lasting and always_complete(offer.representation, quote)
     value = None if by_market and offer.value.margin else worth(offer, None if quote is None else quote.minor)
-    return Standing(offer, residual, quote, presentable, value)
+    about = None if offer.about is None else offer.about.key
+    return Standing(offer, residual, quote, presentable, value, about)
 
 
 class Catalog:
@@ -258,8 +261,8 @@ class Candidates:
         self._views: dict[str, View] = {}
         self._gaps = catalog.gaps(inputs.request.locale)
         self._plain = self.view(NOTHING)
-        self._touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
-        self._uncapped = self._touched is NONE_TOUCHED
+        touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
+        self._asked, self._wide = touched.positions, touched.wide
 
     def positions(self) -> Iterator[int]:
         """Survivors in layout order."""
@@ -272,12 +275,12 @@ class Candidates:
     def of_offer(self, position: int, inclusion: float = 1.0) -> Sequence[Candidate]:
         """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
         known = self.catalog.standing[position]
-        offer = known.offer
-        subjects = ABOUT_NOTHING if offer.about is None else self.inputs.subjects.get(offer.about.key, NO_SUBJECTS)
+        offer, about = known.offer, known.about
+        subjects = ABOUT_NOTHING if about is None else self.inputs.subjects.get(about, NO_SUBJECTS)
         if not subjects:
             return ()
-        uncapped = self._uncapped or position not in self._touched
-        if offer.about is None and (known.quote is not None or offer.price is None):
+        uncapped = position not in self._asked and (self._wide is None or not bits.holds(self._wide, position))
+        if about is None and (known.quote is not None or offer.price is None):
             # most offers of most catalogs, hundreds a decision: no call that is not needed
             view, quote = self._plain, known.quote
             complete = known.presentable or self._presentable(position, offer, view, quote)

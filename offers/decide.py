@@ -39,7 +39,7 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         degraded=_degraded(inputs, allowed),
         placements=placements,
         ruled_out=_counts(allowed, scored, slates),
-        candidates=tuple([_scored_candidate(each) for each in scored]),
+        candidates=_candidates(scored),
         shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
         consulted=inputs.consulted,
@@ -63,10 +63,13 @@ def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
     return tuple(sorted({*inputs.degraded, DEADLINE_SHORT})) if short and cut else inputs.degraded
 
 
-def _scored_candidate(each: Scored) -> ScoredCandidate:
-    candidate = each.candidate
-    offer_id, about = candidate.offer.facts.offer_id, candidate.subject.key
-    return ScoredCandidate(offer_id, about, each.score, each.rank_score, candidate.inclusion)
+def _candidates(scored: tuple[Scored, ...]) -> tuple[ScoredCandidate, ...]:
+    found = []
+    for each in scored:
+        candidate = each.candidate
+        offer_id, about = candidate.offer.facts.offer_id, candidate.subject.key
+        found.append(ScoredCandidate(offer_id, about, each.score, each.rank_score, candidate.inclusion))
+    return tuple(found)
 
 
 def _shown_items(slates: tuple[Slate, ...], placements: tuple[PlacementSlate, ...]) -> Iterator[ShownItem]:
