@@ -210,6 +210,11 @@ class ClusterClient(Client):
         return slots
 
 
+def _packed(args: tuple[Any, ...]) -> bytes:
+    """redis-py calls some commands by two words."""
+    return _PACK(args) if " " not in args[0] else _PACK((*args[0].split(), *args[1:]))
+
+
 def _reply(connection: AbstractConnection) -> Any:
     try:
         return connection.read_response()
@@ -239,7 +244,7 @@ class _Exchange:
     def send(self, replies: dict[int, Any]) -> None:
         """Every command, at once."""
         self._connection = connection = self._client.connection_pool.get_connection()
-        connection.send_packed_command([b"".join([_PACK(args) for args, _ in self._share.values()])])
+        connection.send_packed_command([b"".join([_packed(args) for args, _ in self._share.values()])])
 
     def read(self, replies: dict[int, Any]) -> None:
         """Every reply, errors among them: what is left unread would be the next caller's."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from offers.answer_store import REQUEST_MS, AnswerStore, Found, Writes
+from streams.address import Address
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Retry
 from streams.ids import CustomerId
@@ -80,9 +81,15 @@ def test_a_refusal_degrades_the_answer_and_keeps_the_events(service: Shared, cap
     assert not any(customer in record.getMessage() for record in caplog.records)
 
 
-def test_one_read_finds_what_was_left(client: Client, keys: Keys, valkey_url: str) -> None:
+@pytest.fixture
+def client(store_client: Client) -> Client:
+    """Of one server and of a cluster: what is here holds on both."""
+    return store_client
+
+
+def test_one_read_finds_what_was_left(client: Client, keys: Keys, store_address: Address) -> None:
     async def scenario() -> None:
-        async with doors(valkey_url, keys) as store:
+        async with doors(store_address, keys) as store:
             assert await store.read(ANNA, "r", "k") == Found(None, None, [], None, None)
             await store.write(ANNA, Writes("r", b"entry", "k", 60_000))
             await store.write(BRUNO, Writes("r", b"other", None, 60_000))
@@ -103,9 +110,9 @@ def test_one_read_finds_what_was_left(client: Client, keys: Keys, valkey_url: st
     assert 0 < client.pttl(keys.pending(ANNA)) <= PENDING_MS
 
 
-def test_a_decision_that_leaves_nothing_writes_nothing(client: Client, keys: Keys, valkey_url: str) -> None:
+def test_a_decision_that_leaves_nothing_writes_nothing(client: Client, keys: Keys, store_address: Address) -> None:
     async def scenario() -> None:
-        async with doors(valkey_url, keys) as store:
+        async with doors(store_address, keys) as store:
             await store.write(ANNA, Writes(None, b"entry", None, 60_000))
             await store.drain()
             assert await store.read(ANNA, "r", "k") == Found(None, None, [], None, None)
@@ -113,9 +120,9 @@ def test_a_decision_that_leaves_nothing_writes_nothing(client: Client, keys: Key
     asyncio.run(scenario())
 
 
-def test_pending_events_are_the_newest_hundred(client: Client, keys: Keys, valkey_url: str) -> None:
+def test_pending_events_are_the_newest_hundred(client: Client, keys: Keys, store_address: Address) -> None:
     async def scenario() -> None:
-        async with doors(valkey_url, keys) as store:
+        async with doors(store_address, keys) as store:
             await store.push_many({ANNA: [b"%d" % number for number in range(130)]})
 
     asyncio.run(scenario())
@@ -164,6 +171,6 @@ def test_a_read_whose_connection_is_lost_is_made_again(tmp_path: Path, keys: Key
 
 
 @asynccontextmanager
-async def doors(url: str, keys: Keys) -> AsyncIterator[AnswerStore]:
-    async with connect_async(url) as client:
+async def doors(where: str | Address, keys: Keys) -> AsyncIterator[AnswerStore]:
+    async with connect_async(where) as client:
         yield AnswerStore(client, keys)

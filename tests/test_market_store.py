@@ -14,6 +14,12 @@ def market(version: int, minor: int = 4900, epoch: str = "log-1") -> Market:
     return fold(EMPTY, [(version, NOW, event("sailing.fare", "s-1", Fare("deck", minor)))], epoch)
 
 
+@pytest.fixture
+def client(store_client: Client) -> Client:
+    """Of one server and of a cluster: what is here holds on both."""
+    return store_client
+
+
 def test_a_snapshot_is_loaded_as_it_was_saved(client: Client, keys: Keys) -> None:
     store = MarketStore(client, keys)
     assert store.load("log-1") is None

@@ -1,6 +1,6 @@
 """Profiles, presence and pending events in Redis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import anyio
@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from offers.answer_store import AnswerStore
+from streams.address import Address
 from streams.attributes import Value
 from streams.errors import Retry, Stop
 from streams.events import Attributes, Event, Location
@@ -57,7 +58,21 @@ def values(found: Mapping[CustomerId, Stored]) -> dict[CustomerId, Profile]:
     return {customer: stored.profile for customer, stored in found.items()}
 
 
-def test_many_profiles_are_saved_and_loaded_in_one_round_trip_each(client: Client, keys: Keys) -> None:
+@pytest.fixture
+def client(store_client: Client) -> Client:
+    """Of one server and of a cluster: what is here holds on both."""
+    return store_client
+
+
+@pytest.fixture
+def one_client(valkey_url: str) -> Iterator[Client]:
+    """Of one server: what is counted on it."""
+    with connect(valkey_url) as client:
+        yield client
+
+
+def test_many_profiles_are_saved_and_loaded_in_one_round_trip_each(one_client: Client, keys: Keys) -> None:
+    client = one_client
     store = ProfileStore(client, keys)
     unknown = store.load_many([ANNA, BEN], "log-1", [3])
     assert values(unknown.profiles) == {ANNA: EMPTY, BEN: EMPTY}
@@ -154,12 +169,12 @@ def test_presence_of_version_1_is_read_for_ever() -> None:
         read_presence(b"\x02" + sample[1:])
 
 
-def test_pending_events_are_pushed_bounded_and_read_back(client: Client, keys: Keys, valkey_url: str) -> None:
+def test_pending_events_are_pushed_bounded_and_read_back(client: Client, keys: Keys, store_address: Address) -> None:
     sent = [said("anna", f"e-{number}", children=number % 9) for number in range(PENDING_ENTRIES + 20)]
     lines = [pending_line(at(number), NOW, each) for number, each in enumerate(sent)]
 
     async def push() -> None:
-        async with connect_async(valkey_url) as doors:
+        async with connect_async(store_address) as doors:
             await AnswerStore(doors, keys).push_many({ANNA: [line for line in lines if line is not None]})
 
     anyio.run(push)
