@@ -37,13 +37,15 @@ knee: 1
 """What this machine is doing besides must not decide whether these tests pass: the budget's own tests judge it."""
 
 
-def loadtest(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def loadtest(
+    folder: Path, *arguments: str, timeout_s: float = 170.0, **environment: str
+) -> "subprocess.CompletedProcess[str]":
     (folder / "loose.yaml").write_text(LOOSE)
     call = [sys.executable, "-m", "loadtests.load.command", "--output", str(folder / "out")]
     call += ["--budget", str(folder / "loose.yaml"), *arguments]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OFFING_")}
     settings = {**inherited, **environment, "COLUMNS": "200"}
-    return subprocess.run(call, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=170)
+    return subprocess.run(call, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=timeout_s)
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -196,13 +198,17 @@ def test_a_generator_that_is_killed_makes_the_run_invalid(tmp_path: Path) -> Non
 
 
 @pytest.mark.prove
-def test_the_whole_command_with_a_service_of_its_own(tmp_path: Path) -> None:
-    ended = loadtest(tmp_path, "--rate", "40", "--seconds", "8", "--customers", "400")
+@pytest.mark.parametrize("target", ["embedded", "real"])
+def test_the_whole_command_with_servers_of_its_own(tmp_path: Path, target: str) -> None:
+    real = ["--real"] if target == "real" else []
+    ended = loadtest(tmp_path, *real, "--rate", "40", "--seconds", "8", "--customers", "400", timeout_s=600)
     found = report(tmp_path)
     assert ended.returncode == {"passed": 0, "invalid": 2}[found["outcome"]], ended.stdout + ended.stderr
     assert found["violations"] == [] and found["knee"] is not None
     assert found["run"]["target"]["model"].startswith("m-") and found["run"]["target"]["load"] is True
-    assert set(found["stages"][1]["target"]["cores"]) == {"service", "consumer", "valkey"}
+    cores = found["stages"][1]["target"]["cores"]
+    assert set(cores) >= {"service", "consumer", "valkey"}
+    assert ("worker 2" in cores) == (target == "real"), "compose has two workers"
     assert (tmp_path / "out" / "serve.log").exists()
 
 

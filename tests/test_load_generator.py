@@ -1,6 +1,5 @@
 """A generator that cannot keep up, and the clock beside it. A whole run is in test_load_command.py."""
 
-import os
 import time
 from pathlib import Path
 from threading import Thread
@@ -14,7 +13,6 @@ from loadtests.load.generator import Generator
 from loadtests.load.introduce import introduce
 from loadtests.load.measured import Measured
 from loadtests.load.plan import Plan
-from loadtests.load.processes import cpu_seconds, host_cpu_seconds
 from loadtests.load.sampling import Sampler
 from loadtests.load.shapes import Stage
 from loadtests.load.traffic import DECISION, Part
@@ -90,12 +88,3 @@ def test_a_generator_that_cannot_keep_up_makes_the_run_invalid_and_its_latencies
     sent, due = kind.from_sent.quantile(0.95), kind.from_due.quantile(0.95)
     assert sent is not None and due is not None
     assert due > sent + 0.2, "the wait for a lane is part of the latency: nothing is left out that was due"
-
-
-def test_the_cpu_of_processes_that_are_and_of_one_that_is_not() -> None:
-    before, begun = cpu_seconds(os.getpid()), time.process_time()
-    while time.process_time() - begun < 0.1:
-        pass
-    assert cpu_seconds(os.getpid()) - before == pytest.approx(0.1, abs=0.06)
-    assert host_cpu_seconds() > cpu_seconds(os.getpid())
-    assert cpu_seconds(2**22 + 1) == 0.0, "no process has this id"

@@ -1,6 +1,6 @@
 """`make loadtest`: a target, a crowd, Locust against it, a verdict, and a page.
 
-python -m loadtests.load.command [--shape full|steady|ramp|spike] [--rate N] [--seconds S] [--host URL --key SECRET]
+python -m loadtests.load.command [--shape full|steady|ramp|spike] [--rate N] [--seconds S] [--real | --host URL --key K]
 
 Exit code 0: passed; 1: failed; 2: invalid, or it could not be run at all.
 """
@@ -27,11 +27,13 @@ from rich.markup import escape
 from loadtests.load import budget_file, campaign_folder, permission, plan
 from loadtests.load.budget import Budget
 from loadtests.load.crowd import crowd
-from loadtests.load.embedded import Running, embedded
+from loadtests.load.embedded import embedded
 from loadtests.load.introduce import introduce
 from loadtests.load.measured import Measured
 from loadtests.load.page import page
+from loadtests.load.real import real
 from loadtests.load.report import document
+from loadtests.load.running import Running
 from loadtests.load.shapes import SHAPES, USUAL_STEADY_S, seconds_of, shape
 from loadtests.load.summary import show
 from loadtests.load.verdict import Outcome, judge
@@ -92,7 +94,7 @@ def _run(console: Console, chosen: argparse.Namespace) -> Outcome:
         )
         console.print(f"load: shape {chosen.shape}, {chosen.rate:g}/s, {seconds_of(stages):.0f} s at most")
         measured = _generate(whole, running.key, chosen.output)
-    return _told(console, chosen, measured, budget, {"target": {"url": running.url, **ready}})
+    return _told(console, chosen, measured, budget, {"target": {"url": running.url, "what": running.what, **ready}})
 
 
 @contextlib.contextmanager
@@ -101,10 +103,10 @@ def _target(console: Console, chosen: argparse.Namespace) -> Iterator[Running]:
     if chosen.host:
         if not chosen.key:
             raise Failed("--host needs --key: an API key of that service with the scopes decide and events")
-        yield Running(chosen.host, chosen.key)
+        yield Running(chosen.host, chosen.key, "named with --host")
         return
-    log = chosen.output / "serve.log"
-    with embedded(chosen.campaigns, chosen.seed, history=not chosen.no_past, log=log, say=console.print) as running:
+    start, log = real if chosen.real else embedded, chosen.output / "serve.log"
+    with start(chosen.campaigns, chosen.seed, history=not chosen.no_past, log=log, say=console.print) as running:
         yield running
 
 
@@ -171,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=USUAL_STEADY_S, help="of the judged part")
     parser.add_argument("--host", default="", help="a running service, http://127.0.0.1:8080; default: one of our own")
     parser.add_argument("--key", default=os.environ.get(plan.KEY, ""), help="its API key, or OFFING_LOADTEST_KEY")
+    parser.add_argument("--real", action="store_true", help="one of our own on Kafka, Valkey and PostgreSQL")
     parser.add_argument("--remote", help="the one host beyond this machine that is really meant")
     parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help="the folder that the target serves")
     parser.add_argument("--budget", type=Path, default=BUDGET, help="default: loadtests/budget.yaml")

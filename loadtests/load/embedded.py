@@ -3,44 +3,19 @@
 import shutil
 import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtests.load import past
-from loadtests.load.processes import children, cpu_seconds
+from loadtests.load.processes import children
+from loadtests.load.running import Running, Say
 from loadtests.service import HOST, Service
 
 NAMESPACE = "loadtest"
 SCOPES = "decide,events,simulate,admin"
 LOAD = {"OFFING_SIMULATED": "0", "OFFING_ALLOW_LOAD": "1", "OFFING_NAMESPACE": NAMESPACE}
 PAST = {"OFFING_SIMULATED": "1", "OFFING_NAMESPACE": NAMESPACE}
-QUIET = 0.2
-SETTLE_S = 30.0
-LOOK_S = 0.5
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A target that is up."""
-
-    url: str
-    key: str
-    processes: dict[str, int] = field(default_factory=dict)
-    """Name -> process id, where they are of this host."""
-
-    def settle(self) -> None:
-        """Until the consumer has nothing left to fold; no longer than SETTLE_S."""
-        pid = self.processes.get("consumer")
-        ending = time.monotonic() + SETTLE_S
-        while time.monotonic() < ending:
-            before = cpu_seconds(pid) if pid is not None else 0.0
-            time.sleep(LOOK_S)
-            if pid is None or (cpu_seconds(pid) - before) / LOOK_S < QUIET:
-                return
 
 
 @contextmanager
@@ -62,7 +37,7 @@ def embedded(campaigns: Path, seed: int, *, history: bool, log: Path, say: Say) 
         say("starting the service, with OFFING_ALLOW_LOAD=1")
         service = Service(folder, campaigns, port, LOAD)
         with service.running() as pid:
-            yield Running(service.url, key, {"service": pid, **children(pid)})
+            yield Running(service.url, key, "embedded: SQLite, Valkey", {"service": pid, **children(pid)})
     finally:
         if (folder / "serve.log").exists():
             shutil.copyfile(folder / "serve.log", log)

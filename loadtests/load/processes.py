@@ -1,11 +1,12 @@
 """Processes of this host: what they are to a service, and the CPU they used. Linux's /proc."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-ROLES = {"valkey": "valkey", "consume": "consumer"}
-"""A word of the command line -> what the process is."""
+ROLES = {"valkey": "valkey", "consume": "consumer", "spawn_main": "worker"}
+"""A word of the command line -> what the process is; whatever has none of them only keeps accounts."""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -26,8 +27,18 @@ def host_cpu_seconds() -> float:
 
 
 def children(pid: int) -> dict[str, int]:
-    """What a service has started, by what it is: consumer, valkey, or `other`."""
-    found = {}
+    """What a service has started, by what it is: consumer, valkey, and its workers where they are several."""
+    found: dict[str, int] = {}
+    for child, command in sorted(_started_by(pid)):
+        role = next((role for word, role in ROLES.items() if word in command), None)
+        if role == "worker":
+            role = f"worker {1 + sum(name.startswith(role) for name in found)}"
+        if role is not None:
+            found[role] = child
+    return found
+
+
+def _started_by(pid: int) -> Iterator[tuple[int, str]]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
@@ -37,6 +48,4 @@ def children(pid: int) -> dict[str, int]:
         except (FileNotFoundError, ProcessLookupError):
             continue
         if parent == str(pid):
-            role = next((role for word, role in ROLES.items() if word in command), "other")
-            found[role] = int(entry.name)
-    return found
+            yield int(entry.name), command
