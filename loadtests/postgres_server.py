@@ -23,7 +23,7 @@ from typing import Any
 
 import psycopg
 
-from loadtests.kafka_server import free_port
+from loadtests.ports import free_port
 from streams.errors import Stop
 
 USER = "offing"

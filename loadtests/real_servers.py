@@ -22,7 +22,8 @@ from time import monotonic, sleep
 import httpx
 import yaml
 
-from loadtests.kafka_server import KafkaServer, free_port, kafka_server
+from loadtests.kafka_server import KafkaServer, kafka_server
+from loadtests.ports import free_port
 from loadtests.postgres_server import PostgresServer, postgres
 from loadtests.service import Failed
 from loadtests.valkey_servers import ValkeyServer, one

@@ -120,7 +120,15 @@ def translated(error: Exception, doing: str) -> OffingError:
         return Stop("LOG_REFUSES_MEMBER", f"{said}; {mend}")
     if isinstance(error, (errors.UnsupportedVersionError, errors.IncompatibleBrokerVersion)):
         return Stop("LOG_UNSUPPORTED", f"{said}; Offing needs Kafka 2.8 or newer")
+    if "bootstrap" in said:  # kafka-python 3.0.12 does not tell one reason from another here
+        said += f"; {BOOTSTRAP}"
     return Retry("LOG_UNAVAILABLE", said, after_s=AFTER_S)
+
+
+BOOTSTRAP = (
+    "no broker lets this client in: they are away, OFFING_LOG names others, they speak TLS (kafka+ssl://) or do not, "
+    "OFFING_KAFKA_CA did not sign their certificates, or OFFING_KAFKA_USER and OFFING_KAFKA_PASSWORD are wrong"
+)
 
 
 def restarted(found: str) -> LogRestarted:

@@ -9,7 +9,8 @@ from time import monotonic, sleep
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from loadtests.kafka_server import QUICK, KafkaServer, kafka_server
+from loadtests.kafka_apache import QUICK
+from loadtests.kafka_server import KafkaServer, kafka_server
 from streams.errors import Stop
 from streams.kafka_address import KafkaAddress, parse_servers
 from streams.kafka_client import KafkaLimits
