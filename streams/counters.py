@@ -44,8 +44,10 @@ class Counters(Generic[Key]):
         else:
             self.held[key] = {**buckets, bucket: 1}
         self._entries += 1
-        self._newest = max(self._newest, bucket)
-        self._oldest = min(self._oldest, bucket)
+        if bucket > self._newest:
+            self._newest = bucket
+        if bucket < self._oldest:
+            self._oldest = bucket
         if self._entries <= MAX_ENTRIES and self._oldest >= self._newest - MAX_AGE:
             return ()
         return self._fall()

@@ -1,48 +1,34 @@
 """fold(profile, event): what an event makes of a profile. Pure and order-free (idea 9).
 
-Every part keeps the greatest of a total order, whatever order it arrived in: a cell the greatest (effective time,
-tie), a bounded map its greatest entries, the counters their newest buckets. So replays and reordering change nothing.
+Every part keeps the greatest of a total order, whatever order it arrived in: what was said the last written (said), the
+counters their newest buckets (counters). So replays and reordering change nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from streams.attributes import Attribute, AttributeSet, Value
+from streams.attributes import AttributeSet
 from streams.bucket import tag
 from streams.counters import Counters, settle
-from streams.errors import InvalidInput
 from streams.events import (
     COUNTED,
-    MAX_FRIENDS,
-    MAX_ID,
-    Attributes,
-    Booking,
-    Consent,
     Event,
     FriendBooked,
-    Linked,
     Outcome,
-    Social,
 )
 from streams.ids import Millis
 from streams.instant import MINUTE_MS
 from streams.log import CUSTOMERS, Position, topic_of
 from streams.profile import (
     COUNTED_FOR_MS,
-    FIRST_BUILT_IN,
     ID_KEPT,
     LIVE,
-    MAX_BOOKINGS,
-    MAX_CONSENT,
     MAX_EPOCHS,
     MAX_IDS,
-    MAX_LINKED,
-    BookingFact,
-    Cell,
     CounterKey,
     Delivery,
     Opened,
@@ -57,8 +43,7 @@ from streams.profile import (
     mark_of_event,
 )
 from streams.profile_mask import Retention
-
-FRIENDS = "customer.friends"
+from streams.said import CHANGES, Stamp
 
 
 class FoldStatus(StrEnum):
@@ -116,7 +101,7 @@ class Draft:
     """
 
     __slots__ = (
-        "_attributes", "_counters", "_ids", "_lifetime", "_retention", "_said", "_until", "_watermarks",
+        "_attributes", "_counters", "_forget_at", "_ids", "_lifetime", "_retention", "_said", "_until", "_watermarks",
         "began", "skipped",
     )  # fmt: skip
 
@@ -133,6 +118,7 @@ class Draft:
         self._counters: Counters[CounterKey] | None = None
         self._lifetime = began.lifetime
         self._ids = began.delivery.ids
+        self._forget_at = _forget_at(self._ids)
         self._watermarks = began.delivery.watermarks
         self.skipped: list[str] = []
         """What of the events was not usable here, by the events' own names."""
@@ -149,13 +135,12 @@ class Draft:
         if position is not None and not self._advance(position):
             return FoldStatus.DUPLICATE  # and purged when it was folded
         data = event.data
-        kind = type(data)
-        status = FoldStatus.UNCHANGED
-        if kind in _COUNTED:
-            status = self._count(event, _COUNTED[kind](event, data), recorded)
-        elif kind in _CHANGES:
-            status = self._change(event, _CHANGES[kind], recorded)
-        if self._retention is not None and recorded > self._until:
+        key_of = _COUNTED.get(type(data))
+        if key_of is not None:
+            status = self._count(event, key_of(event, data), recorded)
+        else:
+            status = self._change(event, recorded)
+        if recorded > self._until and self._retention is not None:
             self._said = self._retention.purged(self.facts, recorded)
             self._until = self._retention.until(self._said)
         return status
@@ -182,15 +167,18 @@ class Draft:
             del self._watermarks[next(iter(self._watermarks))]
         return True
 
-    def _change(self, event: Event, change: "_Change", recorded: Millis) -> FoldStatus:
+    def _change(self, event: Event, recorded: Millis) -> FoldStatus:
+        change = CHANGES.get(type(event.data))
+        if change is None:
+            return FoldStatus.UNCHANGED
         before = self.facts
-        stamp = _Stamp(effective(event.time, recorded), tag((event.source, event.id), 4))
+        stamp = Stamp(effective(event.time, recorded), tag((event.source, event.id), 4))
         self._said, skipped = change(before, event.data, stamp, self._attributes)
         self.skipped += skipped
         if self._said is before:
             return FoldStatus.UNCHANGED
         if self._retention is not None:
-            self._until = self._retention.until(self._said)
+            self._until = min(self._until, stamp.at + self._retention.shortest)
         return FoldStatus.APPLIED
 
     def _count(self, event: Event, key: CounterKey, recorded: Millis) -> FoldStatus:
@@ -201,26 +189,29 @@ class Draft:
             return FoldStatus.REFUSED
         if event.origin != LIVE:
             return FoldStatus.UNCHANGED
-        minute = -(-recorded // MINUTE_MS)
-        self._forget(minute)
-        if len(self._ids) >= MAX_IDS:
+        if not self._remember(mark, -(-recorded // MINUTE_MS)):
             return FoldStatus.OVERFLOW
         if self._counters is None:
             self._counters = Counters(self.began.counters)
         fallen = self._counters.add(key, bucket_of(at))
         if fallen:
             self._lifetime = settle(self._lifetime, fallen, _coarse, _coarsest)
-        if self._ids is self.began.delivery.ids:
-            self._ids = dict(self._ids)
-        self._ids[mark] = minute
         return FoldStatus.APPLIED
 
-    def _forget(self, minute: int) -> None:
-        """Drop the ids that may be forgotten, looked for only when the first or the number says so."""
-        ids = self._ids
-        if ids and (len(ids) >= MAX_IDS or next(iter(ids.values())) < minute - ID_KEPT):
-            oldest = max(minute, *ids.values()) - ID_KEPT
-            self._ids = {mark: at for mark, at in ids.items() if at >= oldest}
+    def _remember(self, mark: bytes, minute: int) -> bool:
+        """Add an id; False if there are too many that may not be forgotten yet."""
+        if minute > self._forget_at or len(self._ids) >= MAX_IDS:
+            oldest = max(minute, *self._ids.values()) - ID_KEPT
+            self._ids = {mark: at for mark, at in self._ids.items() if at >= oldest}
+            self._forget_at = _forget_at(self._ids)
+            if len(self._ids) >= MAX_IDS:
+                return False
+        elif self._ids is self.began.delivery.ids:
+            self._ids = dict(self._ids)
+        if not self._ids:
+            self._forget_at = minute + ID_KEPT
+        self._ids[mark] = minute
+        return True
 
 
 def _closed(profile: Profile, draft: Draft) -> Profile:
@@ -229,141 +220,9 @@ def _closed(profile: Profile, draft: Draft) -> Profile:
     return profile if opened is draft.began else opened.profile()
 
 
-_ENCODE = msgspec.msgpack.Encoder().encode
-_Held = TypeVar("_Held")
-_LastWritten = TypeVar("_LastWritten", Cell, BookingFact)
-
-
-class _Stamp(msgspec.Struct, frozen=True):
-    """Effective time and tie-break of the event being folded."""
-
-    at: Millis
-    tie: int
-
-
-_Changed = tuple[ProfileFacts, tuple[str, ...]]
-"""(facts, skipped)"""
-_Change = Callable[[ProfileFacts, Any, _Stamp, AttributeSet], _Changed]
-
-
 def _log_order(pending: Pending) -> tuple[bool, str, int]:
     position = pending[0]
     return (True, "", 0) if position is None else (False, position.epoch, position.offset)
-
-
-def _wins(new: _LastWritten, old: _LastWritten | None) -> bool:
-    if old is None:
-        return True
-    if new.at == old.at and new.tie == old.tie:  # one (source, id) with two contents: still a total order
-        return _ENCODE(new) > _ENCODE(old)
-    return (new.at, new.tie) > (old.at, old.tie)
-
-
-def _greatest(held: dict[str, _Held], most: int, rank: Callable[[str], Any]) -> dict[str, _Held]:
-    """The `most` entries of the greatest rank. Order-free, because an entry's rank only ever grows."""
-    if len(held) <= most:
-        return held
-    return {name: held[name] for name in sorted(held, key=rank)[-most:]}
-
-
-def _cell(attribute: Attribute, raw: object, stamp: _Stamp) -> Cell:
-    """Raises InvalidInput."""
-    return Cell(None if raw is None else attribute.parse(raw), stamp.at, stamp.tie)
-
-
-def _settable(attributes: AttributeSet, name: str) -> Attribute | None:
-    attribute = attributes.by_name.get(name)
-    return None if attribute is None or attribute.number >= FIRST_BUILT_IN or attribute.keys else attribute
-
-
-def _attributes(facts: ProfileFacts, data: Attributes, stamp: _Stamp, attributes: AttributeSet) -> _Changed:
-    won: dict[int, Cell] = {}
-    skipped: list[str] = []
-    for name, raw in data.attributes.items():
-        attribute = _settable(attributes, "customer." + name)
-        if attribute is None:
-            skipped.append(name)
-            continue
-        try:
-            cell = _cell(attribute, raw, stamp)
-        except InvalidInput:
-            skipped.append(name)
-            continue
-        if _wins(cell, facts.cells.get(attribute.number)):
-            won[attribute.number] = cell
-    if not won:
-        return facts, tuple(skipped)
-    return msgspec.structs.replace(facts, cells={**facts.cells, **won}), tuple(skipped)
-
-
-def _social(facts: ProfileFacts, data: Social, stamp: _Stamp, attributes: AttributeSet) -> _Changed:
-    attribute = attributes.by_name.get(FRIENDS)
-    if attribute is None:
-        return facts, ("friends",)
-    try:
-        cell = _cell(attribute, data.friends, stamp)
-    except InvalidInput:
-        return facts, ("friends",)
-    if isinstance(cell.value, tuple) and len(cell.value) > MAX_FRIENDS:
-        return facts, ("friends",)
-    if not _wins(cell, facts.cells.get(attribute.number)):
-        return facts, ()
-    return msgspec.structs.replace(facts, cells={**facts.cells, attribute.number: cell}), ()
-
-
-def _consent(facts: ProfileFacts, data: Consent, stamp: _Stamp, attributes: AttributeSet) -> _Changed:
-    said = {f"purpose:{name}": granted for name, granted in data.purposes.items()}
-    said.update((f"channel:{name}", granted) for name, granted in data.channels.items())
-    won: dict[str, Cell] = {}
-    for name, granted in said.items():
-        cell = Cell(granted, stamp.at, stamp.tie)
-        if len(name) <= MAX_ID and _wins(cell, facts.consent.get(name)):
-            won[name] = cell
-    skipped = tuple(name for name in said if len(name) > MAX_ID)
-    if not won:
-        return facts, skipped
-    held = {**facts.consent, **won}
-    held = _greatest(held, MAX_CONSENT, lambda name: (held[name].at, held[name].tie, name))
-    return msgspec.structs.replace(facts, consent=held), skipped
-
-
-def _booking(facts: ProfileFacts, data: Booking, stamp: _Stamp, attributes: AttributeSet) -> _Changed:
-    values: dict[int, Value] = {}
-    skipped: list[str] = []
-    for name, raw in data.attributes.items():
-        attribute = _settable(attributes, "booking." + name)
-        try:
-            if attribute is None:
-                skipped.append(name)
-            elif raw is not None:
-                values[attribute.number] = attribute.parse(raw)
-        except InvalidInput:
-            skipped.append(name)
-    values = dict(sorted(values.items()))
-    fact = BookingFact(data.sailing_id, data.line, data.status, values, stamp.at, stamp.tie)
-    if not _wins(fact, facts.bookings.get(data.booking_id)):
-        return facts, tuple(skipped)
-    held = {**facts.bookings, data.booking_id: fact}
-    # Not "open ones first": a cancellation that fell out would let an older `open` come back.
-    held = _greatest(held, MAX_BOOKINGS, lambda name: (held[name].at, held[name].tie, name))
-    return msgspec.structs.replace(facts, bookings=held), tuple(skipped)
-
-
-def _linked(facts: ProfileFacts, data: Linked, stamp: _Stamp, attributes: AttributeSet) -> _Changed:
-    if stamp.at <= facts.linked.get(data.customer_id, stamp.at - 1):
-        return facts, ()
-    held = {**facts.linked, data.customer_id: stamp.at}
-    held = _greatest(held, MAX_LINKED, lambda name: (held[name], name))
-    return msgspec.structs.replace(facts, linked=held), ()
-
-
-_CHANGES: Mapping[type, _Change] = {
-    Attributes: _attributes,
-    Social: _social,
-    Consent: _consent,
-    Booking: _booking,
-    Linked: _linked,
-}
 
 
 def _of_outcome(event: Event, data: Outcome) -> CounterKey:
@@ -379,6 +238,11 @@ def _of_friend_booked(event: Event, data: FriendBooked) -> CounterKey:
 
 _EVENTS: Mapping[str, str] = {name: name.rpartition(".")[2] for name in COUNTED}
 _COUNTED: Mapping[type, Callable[[Event, Any], CounterKey]] = {Outcome: _of_outcome, FriendBooked: _of_friend_booked}
+
+
+def _forget_at(ids: Mapping[bytes, int]) -> float:
+    """The minute after which the first id may be forgotten; infinity without any."""
+    return next(iter(ids.values())) + ID_KEPT if ids else inf
 
 
 def _coarse(key: CounterKey) -> CounterKey:

@@ -49,7 +49,8 @@ class Retention:
             for number, attribute in attributes.by_number.items()
             if attribute.retention_ms is not None
         }
-        self._shortest = min(self._kept.values(), default=inf)
+        self.shortest = min(self._kept.values(), default=inf)
+        """Nothing is past its retention sooner than this after it was said, in ms."""
 
     def until(self, said: ProfileFacts | Sealed) -> float:
         """Up to this instant nothing is past its retention, removals included; infinity: it never is.
@@ -57,7 +58,7 @@ class Retention:
         The last such instant, unless what was said is still sealed: then perhaps one before it.
         """
         if not isinstance(said, ProfileFacts):
-            return inf if said.since is None else said.since + self._shortest
+            return inf if said.since is None else said.since + self.shortest
         kept = self._kept
         ends = [cell.at + kept[number] for number, cell in said.cells.items() if number in kept]
         for fact in said.bookings.values():

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter, process_time, sleep, thread_time
 
 import msgspec
+from prometheus_client import REGISTRY
 
 from loadtests.bench.services import cores
 from loadtests.bench.stand_in import CAMPAIGNS, multiplied, told_by_the_world
@@ -239,18 +240,28 @@ def fold(where: str, url: str, namespace: str, name: str) -> Folding:
                 LocationConsumer(log, ProfileStore(client, keys), lambda: active, reckoning=by_the_record), locations
             ),
         )
-        located = sum(log.end(LOCATIONS).values())
+        told, located = sum(log.end(CUSTOMERS).values()), sum(log.end(LOCATIONS).values())
         began, used = perf_counter(), process_time()
         for consumer in consumers:
             consumer.start()
-        while profiles.events < sum(log.end(CUSTOMERS).values()) or locations.events < located:
+        while profiles.events < told + _friends_told() or locations.events < located:
             if perf_counter() - began > PATIENCE_S:
                 raise TimeoutError(f"{profiles.events} and {locations.events} events after {PATIENCE_S:.0f} s")
             sleep(LOOK_S)
+        if os.environ.get("DEBUG_THREADS"):
+            import threading
+            for x in threading.enumerate():
+                try: print(x.name, int(open(f"/proc/self/task/{x.native_id}/schedstat").read().split()[0])/1e9, file=sys.stderr)
+                except OSError: pass
         used, seconds = process_time() - used, max(profiles.until, locations.until) - began
         for consumer in consumers:
             consumer.stop()
     return _told(name, (profiles, locations), seconds, used)
+
+
+def _friends_told() -> int:
+    """Events that the consumer has appended meanwhile, for itself to fold."""
+    return int(REGISTRY.get_sample_value("offing_friends_told_total") or 0)
 
 
 def _told(name: str, spent: tuple[Spent, Spent], seconds: float, used: float) -> Folding:
