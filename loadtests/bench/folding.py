@@ -248,11 +248,6 @@ def fold(where: str, url: str, namespace: str, name: str) -> Folding:
             if perf_counter() - began > PATIENCE_S:
                 raise TimeoutError(f"{profiles.events} and {locations.events} events after {PATIENCE_S:.0f} s")
             sleep(LOOK_S)
-        if os.environ.get("DEBUG_THREADS"):
-            import threading
-            for x in threading.enumerate():
-                try: print(x.name, int(open(f"/proc/self/task/{x.native_id}/schedstat").read().split()[0])/1e9, file=sys.stderr)
-                except OSError: pass
         used, seconds = process_time() - used, max(profiles.until, locations.until) - began
         for consumer in consumers:
             consumer.stop()
