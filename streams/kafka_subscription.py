@@ -13,6 +13,7 @@ from kafka.errors import (
     CommitFailedError,
     IllegalGenerationError,
     KafkaError,
+    KafkaTimeoutError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RebalanceInProgressError,
@@ -171,7 +172,10 @@ class KafkaSubscription:
         """The group's commits; where there is none yet, the first record there is."""
         while True:
             try:
-                return {pair: self._client.position(pair, timeout_ms=self._answer_ms) for pair in pairs}
+                found = {pair: self._client.position(pair, timeout_ms=self._answer_ms) for pair in pairs}
+                if None in found.values():
+                    raise KafkaTimeoutError("the group's coordinator does not say what was committed")
+                return found
             except NoOffsetForPartitionError as error:
                 fresh = sorted(error.args[0])
                 for pair, first in self._client.beginning_offsets(fresh, timeout_ms=self._answer_ms).items():

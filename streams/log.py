@@ -75,7 +75,8 @@ class Subscription(Protocol):
     def poll(self, max_records: int, timeout_s: float) -> Sequence[LogRecord]:
         """Records in offset order within each partition, after the last polled (at first: after the last commit).
 
-        Blocks up to `timeout_s` if there is nothing. May be empty during a rebalance. Raises Retry.
+        Blocks up to `timeout_s` if there is nothing. Empty when it gained or lost partitions, so that a caller sees
+        `positions` before it is given what lies there. Raises Retry, LogRestarted.
         """
 
     def commit(self, after: Mapping[tuple[str, int], int]) -> None:
@@ -119,7 +120,8 @@ class EventLog(Protocol):
     ) -> Sequence[LogRecord]:
         """Records from `offset` on, outside any group (market tail, rebuilds); perhaps fewer than there are.
 
-        Empty only at the end, after waiting up to `wait_s` for one. Raises Retry.
+        Empty only at the end, after waiting up to `wait_s` for one. Raises Retry. Beyond the end SQLite finds nothing
+        and Kafka raises LogRestarted.
         """
 
     def end(self, topic: Topic) -> Mapping[int, int]:
