@@ -31,7 +31,7 @@ from streams.cluster_client import Client as Client
 from streams.cluster_client import ClusterClient
 from streams.errors import Retry
 from streams.ids import CustomerId
-from streams.multiplexed import Multiplexed
+from streams.multiplexed import Multiplexed, code_of
 from streams.multiplexed_cluster import MultiplexedCluster
 from streams.slots import Node
 
@@ -78,6 +78,9 @@ redis.call('HSET', KEYS[1], 'v', 1, 'epoch', ARGV[1], 'version', ARGV[2], 'state
 return 1
 """
 """Set a snapshot unless the stored one of the same epoch is further. ARGV: epoch, version, state."""
+
+OPERATOR_MENDS = frozenset({"NOREPLICAS", "MISCONF", "NOPERM", "BUSY"})
+"""Codes of errors that redis-py has no kind for, and that are no mistake in our commands either."""
 
 PROFILE, PRESENCE, PENDING, REQUEST, DECISION = ":profile", ":presence", ":pending", ":request:", ":decision:"
 """What follows a customer's slot in the names of the keys."""
@@ -189,7 +192,7 @@ def connect_async(where: str | Address, name: str = "offing-api") -> Doors:
 
 def unavailable(error: Exception) -> Retry:
     """What a transient error of redis-py is to a caller."""
-    message = f"Redis does not answer ({type(error).__name__}); nothing is lost, the same call may succeed later"
+    message = f"Redis does not answer ({code_of(error)}); nothing is lost, the same call may succeed later"
     return Retry("STORE_UNAVAILABLE", message, after_s=1.0)
 
 
@@ -200,3 +203,7 @@ def store_errors() -> Iterator[None]:
         yield
     except TRANSIENT as error:
         raise unavailable(error) from error
+    except redis.ResponseError as error:
+        if code_of(error) in OPERATOR_MENDS:
+            raise unavailable(error) from error
+        raise

@@ -109,7 +109,8 @@ class Service:
 
     async def folded(self) -> None:
         """Wait until nothing of the customers' topic is waiting to be folded."""
-        store = ProfileStore(connect(self.runtime.settings.redis_url), Keys(self.runtime.settings.namespace))
+        settings = self.runtime.settings
+        store = ProfileStore(connect(settings.store(settings.redis_url)), Keys(settings.namespace))
         with anyio.fail_after(PATIENCE_S):
             while not await anyio.to_thread.run_sync(_caught_up, self.runtime, store):
                 await anyio.sleep(0.01)
@@ -156,7 +157,7 @@ async def service(
 def started(running: Runtime) -> tuple[Consumer, ...]:
     """The four consumers, each in its thread, beside the service."""
     settings = running.settings
-    client, keys = connect(settings.redis_url), Keys(settings.namespace)
+    client, keys = connect(settings.store(settings.redis_url)), Keys(settings.namespace)
     profiles = ProfileStore(client, keys)
 
     def current() -> Deployment:

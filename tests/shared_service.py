@@ -71,7 +71,8 @@ class Shared:
     @contextmanager
     def store(self) -> Iterator[redis.Redis]:
         """A client of the service's Valkey."""
-        with connect(self.live.runtime.settings.redis_url) as client:
+        settings = self.live.runtime.settings
+        with connect(settings.store(settings.redis_url)) as client:
             yield client
 
     def new_key(self, name: str, *scopes: str) -> str:

@@ -1,9 +1,12 @@
 """Redis and Valkey: key names, connections, scripts, errors."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+import redis
 
+from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Retry
 from streams.ids import CustomerId
 from streams.valkey import (
@@ -76,6 +79,20 @@ def test_a_server_that_is_not_there_is_retry(namespace: str) -> None:
         with pytest.raises(Retry) as caught, store_errors():
             client.ping()
     assert (caught.value.code, caught.value.retryable) == ("STORE_UNAVAILABLE", True)
+
+
+def test_a_server_that_an_operator_must_mend_is_waited_for(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path)
+    with connect(server.start()) as client:
+        client.config_set("min-replicas-to-write", "1")
+        with pytest.raises(Retry, match="NOREPLICAS"), store_errors():
+            client.set("k", "v")
+        client.execute_command("ACL", "SETUSER", "default", "-get")
+        with pytest.raises(Retry, match="NOPERM"), store_errors():
+            client.get("k")
+        with pytest.raises(redis.ResponseError, match="unknown command"), store_errors():
+            client.execute_command("MISTAKE")
+    server.stop()
 
 
 def test_the_doors_client_answers_and_its_errors_are_retry(valkey_url: str, namespace: str) -> None:
