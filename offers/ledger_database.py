@@ -95,7 +95,7 @@ class LedgerDatabase:
             connection.rollback()
         except DBAPIError as error:
             connection.close()
-            if not error.connection_invalidated:
+            if limit.reached or not error.connection_invalidated:
                 raise
             connection = self.engine.connect()
             limit.watch(connection)
@@ -142,16 +142,18 @@ class _Limit:
         self._timer = threading.Timer(longest_s, self._cut)
         self._timer.daemon = True
         self._line: socket.socket | None = None
+        self.reached = False
 
     def watch(self, connection: Connection) -> None:
         """This is the line. The descriptor is one of our own: the driver's number may soon be somebody else's."""
         driver: Any = connection.connection.dbapi_connection
         self._let_go()
         self._line = socket.socket(fileno=os.dup(driver.fileno()))
-        if not self._timer.is_alive():
+        if self._timer.ident is None:
             self._timer.start()
 
     def _cut(self) -> None:
+        self.reached = True
         with suppress(OSError):  # the other side may have ended it, or this one just now
             if self._line is not None:
                 self._line.shutdown(socket.SHUT_RDWR)

@@ -100,8 +100,8 @@ def everything_is_kept(real: RealServers, found: Customers) -> None:
         eventually(lambda: wanted <= recorded(), "an answered decision is not in the log")
 
 
-def nothing_but_answers(found: Customers) -> None:
-    assert found.errors == []
+def nothing_but_answers(real: RealServers, found: Customers) -> None:
+    assert found.errors == [], real.serve.said()
     assert len(found.decisions) > 20
 
 
@@ -117,7 +117,7 @@ def test_redis_away_decisions_are_fallbacks_and_events_are_kept(real: RealServer
             sleep(AWAY_S)
             assert httpx.get(f"{real.url}/health/ready").status_code == 200
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     assert set(load.degraded) == {"profile_unavailable"}
     assert not load.refused, "events need no Redis"
     everything_is_kept(real, load)
@@ -140,7 +140,7 @@ def test_kafka_away_decisions_go_on_events_are_refused_and_records_wait(real: Re
             assert httpx.get(f"{real.url}/health/ready").status_code == 200
         load.more("accepted", 20)
         assert len(load.decisions) > before
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     assert set(load.refused) == {"LOG_UNAVAILABLE"}
     assert set(load.degraded) <= {"market_behind"}
     everything_is_kept(real, load)
@@ -160,7 +160,7 @@ def test_postgresql_away_everything_goes_on_with_what_is_known(real: RealServers
         with closing(runtime.ledger(settings(real))) as book:
             secret = book.create_key("after", ["decide"], 1)
         eventually(lambda: decided(real, secret).status_code == 200, "a key made afterwards is not known")
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     assert not load.degraded
     assert not load.refused
     everything_is_kept(real, load)
@@ -177,7 +177,7 @@ def test_kafka_away_for_long_the_market_is_said_to_be_behind_and_comes_back(real
             load.more("decisions")
         load.more("accepted", 20)
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     assert set(load.degraded) == {"market_behind"}
     everything_is_kept(real, load)
 
@@ -194,7 +194,7 @@ def test_a_server_that_hangs_is_like_one_that_is_away(real: RealServers, part: s
             sleep(15)
             load.more("decisions", 50)
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     assert set(load.degraded) == ({"profile_unavailable"} if part == "valkey" else set())
     everything_is_kept(real, load)
 
@@ -210,7 +210,7 @@ def test_every_server_gone_at_once_customers_still_get_answers(real: RealServers
             load.more("decisions", 50)
         load.more("accepted", 20)
         eventually(lambda: degraded(real) == [], "decisions stay degraded")
-    nothing_but_answers(load)
+    nothing_but_answers(real, load)
     everything_is_kept(real, load)
 
 
