@@ -6,7 +6,7 @@ own log has 51 % exposures, 12 % locations, 9 % profiles, 6 % bookings, 4 % clic
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
@@ -21,7 +21,7 @@ import orjson
 from loadtests.world import World
 from loadtests.world_clock import draw, local
 from loadtests.world_geography import load
-from loadtests.world_market import sailings_on
+from loadtests.world_market import SailingMarket, Told, sailings_on
 from offers.folder import load_folder
 from offers.offer import Offer
 from streams.events import Event, Location, Outcome, parse, to_bytes
@@ -80,6 +80,16 @@ class Shelf:
         today = local(at, line.origin.zone).date()
         ahead = (sailings_on(line, today + timedelta(days=days)) for days in range(1, 8))
         return {"sailing_id": next((sailings[0].id for sailings in ahead if sailings), "")}
+
+
+class SilentMarket(SailingMarket):
+    """Knows what is on sale and tells nobody: half of the world's events are the market's, and no customer's."""
+
+    def news(self, now: Millis, *, whole: bool) -> Iterator[Told]:
+        """Nothing."""
+        if whole:
+            self._sailings.update((sailing.id, sailing) for sailing in self._on_sale(now))
+        return iter(())
 
 
 @dataclass(slots=True)
@@ -151,7 +161,9 @@ def told_by_the_world(seed: int, customers: int, end: Millis) -> Kept:
 
     async def live() -> None:
         async with httpx.AsyncClient(transport=doors, base_url="http://stand-in") as client:
-            await World(seed, customers, end=end).run(client, lambda progress: None)
+            world = World(seed, customers, end=end)
+            world.market = SilentMarket(seed, world.geography)
+            await world.run(client, lambda progress: None)
 
     asyncio.run(live())
     return doors.kept
