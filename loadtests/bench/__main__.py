@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +47,23 @@ def main() -> None:
     whole = not (chosen.quick or chosen.only)
     names = ["quick"] if chosen.quick else chosen.only or [name for name in PARTS if name != "quick"]
     console, began = Console(width=140), time.monotonic()
+    found, failed = done(names, console)
+    results = told(found, whole=whole, seconds=time.monotonic() - began)
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    report.say(results, console)
+    if failed:
+        sys.exit("failed: " + "; ".join(failed))
+    if whole:
+        report.publish(results)
+        plot.draw(results)
+    missed = [key for key, target in results.targets.items() if target["met"] is False]
+    if chosen.check and missed:
+        sys.exit(f"missed: {', '.join(missed)}")
+
+
+def done(names: Sequence[str], console: Console) -> tuple[Found, list[str]]:
+    """What the parts found, and which of them failed, why."""
     on = cores()
     os.sched_setaffinity(0, on.rest)
     with TemporaryDirectory(prefix="ob-", dir="/tmp") as folder:
@@ -53,19 +71,10 @@ def main() -> None:
         url = valkey.start()
         try:
             bench = Bench(Runner(Path(folder), on.rest), console, Found())
-            measured(Around(bench, Ground(Path(folder), on), url), names)
+            failed = measured(Around(bench, Ground(Path(folder), on), url), names)
         finally:
             valkey.stop()
-    results = told(bench.found, whole=whole, seconds=time.monotonic() - began)
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    FILE.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-    report.say(results, console)
-    if whole:
-        report.publish(results)
-        plot.draw(results)
-    missed = [key for key, target in results.targets.items() if target["met"] is False]
-    if chosen.check and missed:
-        sys.exit(f"missed: {', '.join(missed)}")
+    return bench.found, failed
 
 
 def told(found: Found, *, whole: bool, seconds: float) -> Results:

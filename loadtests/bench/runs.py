@@ -81,14 +81,15 @@ class Runner:
 
         client was too busy to be believed."""
         if asking.cached:
-            self._once(target, Asking(asking.crowd, asking.people, asking.people, min(asking.connections, 4)))
-        sample = self._once(target, asking)
+            self.once(target, Asking(asking.crowd, asking.people, asking.people, min(asking.connections, 4)))
+        sample = self.once(target, asking)
         target.forget()
         if sample.client_share > BUSY:
             raise Failed(f"the client took {sample.client_share:.0%} of its core: it may be what was measured")
         return sample
 
-    def _once(self, target: Target, asking: Asking) -> Sample:
+    def once(self, target: Target, asking: Asking) -> Sample:
+        """One run as it is: what it leaves in the cache stays there."""
         self.turn += 1
         requests = []
         for number in range(asking.requests):

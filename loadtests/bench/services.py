@@ -16,7 +16,7 @@ import httpx
 
 from loadtests.service import Failed
 
-READY_S = 600.0
+READY_S = 1_200.0
 """A hundred thousand campaigns take their time."""
 STOP_S = 40.0
 LOOK_S = 0.1

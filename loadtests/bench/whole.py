@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from time import monotonic
 
 from loadtests.bench import by_hand, parts
+from loadtests.bench.folding import measure_folding
+from loadtests.bench.kept import kept_bytes
 from loadtests.bench.opened import Ground, floor, handrolled, offing
 from loadtests.bench.runs import Target
 from loadtests.bench.scenes import Bench
 from loadtests.bench.stage import Stage, prepared, store_profiles
+from loadtests.service import Failed
 from streams.attribute_file import load_attributes
+from streams.errors import OffingError
 from streams.settings import SETTINGS
 
 LIMIT = "OFFING_CANDIDATES"
 """How many candidates a decision scores: three quarters in order of prior value, a quarter drawn."""
 SCORED = 100
+FOLDS = 3
+"""Runs, of which the median counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +33,15 @@ class Around:
     """Of a Valkey."""
 
 
-def measured(around: Around, names: Sequence[str]) -> None:
-    """These of PARTS, one after the other."""
+def measured(around: Around, names: Sequence[str]) -> list[str]:
+    """These of PARTS, one after the other. Which of them failed, and why: the others are told all the same."""
+    failed = []
     for name in names:
-        PARTS[name](around)
+        try:
+            PARTS[name](around)
+        except (Failed, OffingError) as error:
+            failed.append(f"{name}: {error}")
+    return failed
 
 
 def _quick(around: Around) -> None:
@@ -45,6 +56,7 @@ def _thousand(around: Around, *, seconds: float = 75.0, whole: bool = True) -> N
         parts.warm(bench, base, target)
         parts.reference(bench, base, target, seconds)
         if whole:
+            kept_bytes(bench, stage, target)
             parts.dense(bench, 1_000, target, 10.0)
             _beside_hand(around, stage, target)
 
@@ -86,11 +98,23 @@ def _hundred_thousand(around: Around) -> None:
             parts.of_size(bench, 100_000, many, 30.0)
 
 
+def _folding(around: Around) -> None:
+    """From Kafka to Valkey, in a process of its own."""
+    around.bench.say("folding three weeks of the world")
+    found = measure_folding(runs=FOLDS)
+    around.bench.found.values |= {"fold_events_per_s": found.events_per_s, "fold_cpu_us_per_event": found.cpu_us}
+    told = (
+        f"{found.events:,} customer events of the world, {found.locations:,} of them locations, read from {found.log}"
+    )
+    around.bench.found.notes.append(f"Folding: {told}, {found.batch:.0f} in a batch.")
+
+
 PARTS: Mapping[str, Callable[[Around], None]] = {
     "quick": _quick,
     "1k": _thousand,
     "10k": _ten_thousand,
     "100k": _hundred_thousand,
+    "folding": _folding,
 }
 """By name; the whole bench is all but the first."""
 
