@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import pytest
 import typer
+import yaml
 from typer.core import TyperGroup
 
 from offers import doctor
@@ -37,7 +38,9 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = [block for page in (README, APPS, OPERATIONS) for kind, _, block in BLOCK.findall(page) if kind == "sh"]
 CODE = "\n".join(SOURCES.values())
 EXAMPLE = ROOT / "deploy" / "campaigns"
-PROGRAMS = {"make", "offing", ".venv/bin/offing", "curl", "head", "openssl", "sqlite3", "mkdir", "cp", "export"}
+PROGRAMS = {
+    "make", "offing", ".venv/bin/offing", "curl", "docker", "head", "openssl", "sqlite3", "mkdir", "cp", "export",
+}  # fmt: skip
 ASSIGNMENT = re.compile(r"(?:export )?([A-Z_]+)=(.*)", re.DOTALL)
 VOLATILE = {
     r"ot1\.(?:…|[\w-]{40,})": "ot1.…",
@@ -214,6 +217,7 @@ def test_every_command_of_the_pages_exists_with_its_options() -> None:
     found = [words for block in SHELL for words in commands(block)]
     assert {words[0] for words in found} <= PROGRAMS
     typed = [words[1:] for words in found if words[0].endswith("offing")]
+    typed += [words[words.index("offing") + 1 :] for words in found if words[0] == "docker" and "offing" in words]
     inline = re.findall(r"`(?:\.venv/bin/)?offing ([a-z][^`]*)`", "".join(PAGES.values()))
     assert len(typed) > 10
     for words in [*typed, *(text.split() for text in inline)]:
@@ -228,6 +232,14 @@ def check_offing(words: list[str]) -> None:
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in words if word.startswith("--") and word not in {*options, "--help"}]
     assert unknown == [], f"{command.name} has no {unknown}"
+
+
+def test_what_the_operators_page_asks_of_compose_is_in_the_compose_file() -> None:
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    asked = [words for block in SHELL for words in commands(block) if words[0] == "docker"]
+    assert all(words[1:4] == ["compose", "-f", "deploy/compose.yaml"] for words in asked)
+    ran = [words[words.index("exec") + 1] for words in asked if "exec" in words]
+    assert ran and set(ran) <= set(services)
 
 
 def test_every_make_target_of_the_pages_exists_and_the_readme_names_them_all() -> None:
@@ -271,13 +283,14 @@ def test_every_link_and_file_of_a_page_is_there(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)\)", page)
     assert [link for link in links if "://" not in link and not ((ROOT / name).parent / link).exists()] == []
     files = re.findall(r"`((?:offers|scoring|streams|tests|docs|deploy|loadtests)/[\w./-]*)", page)
-    own = {"deploy/campaigns/first.yaml"}  # the one the reader is asked to write
+    own = {"deploy/campaigns/first.yaml", "deploy/.env"}  # those the reader is asked to write
     assert [file for file in files if file not in own and not (ROOT / file).exists()] == []
 
 
-def test_every_row_about_a_part_that_is_down_names_tests_that_exist() -> None:
-    rows = OPERATIONS[OPERATIONS.index("| down |") :].split("\n\n")[0].splitlines()[2:]
-    named = [re.findall(r"`(tests/\w+\.py)::(\w+)`", row.split("|")[3]) for row in rows]
+@pytest.mark.parametrize("first", ["down", "stopped"])
+def test_every_row_about_a_part_that_is_down_names_tests_that_exist(first: str) -> None:
+    rows = OPERATIONS[OPERATIONS.index(f"| {first} |") :].split("\n\n")[0].splitlines()[2:]
+    named = [re.findall(r"`(tests/\w+\.py)::(\w+)`", row.split("|")[-2]) for row in rows]
     assert all(named)
     for file, test in [pair for pairs in named for pair in pairs]:
         assert test in functions(ROOT / file), f"{file} has no {test}"

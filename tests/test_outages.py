@@ -8,10 +8,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import anyio
+import httpx
 import pytest
 
+from loadtests.postgres_server import PostgresServer, postgres
+from offers import runtime
+from offers.api.app import application
+from offers.tokens import CustomerToken
 from streams.embedded_valkey import EmbeddedValkey
+from streams.ids import CustomerId
 from streams.log import DECISIONS
+from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
 from tests.service import CAMPAIGNS, LIVORNO, PATIENCE_S, Service, items, offers_of, service
 
@@ -107,6 +114,42 @@ def test_a_broken_campaign_file_leaves_the_running_revision_until_it_is_mended(t
             assert offers_of(await live.ask(context=HERE)) == [UPGRADE]
 
     anyio.run(scenario)
+
+
+def test_a_service_that_starts_without_its_ledger_serves_tokens_and_learns_keys_later(
+    tmp_path: Path, valkey_url: str, namespace: str
+) -> None:
+    async def scenario(server: PostgresServer) -> None:
+        told = Settings(
+            artifacts=tmp_path, campaigns=CAMPAIGNS, namespace=namespace, redis_url=valkey_url, ledger_url=server.url,
+            token_keys=(("k1", "00" * 32),),
+        )  # fmt: skip
+        with closing(runtime.unprepared_ledger(told)) as book:
+            book.migrate()
+            secret = book.create_key("backend", ["decide"], 1)
+        server.stop()
+        app = application(told)
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://offing") as http:
+
+                async def asked(bearer: str, **body: str) -> httpx.Response:
+                    wanted = {"placements": [{"placement": "app.home.hero"}], **body}
+                    headers = {"authorization": f"Bearer {bearer}"}
+                    return await http.post("/v1/decisions", json=wanted, headers=headers)
+
+                expires = runtime.wall_clock() + 60_000
+                token = app.state.runtime.customer_tokens.mint(CustomerToken(CustomerId("c-1"), expires))
+                assert (await asked(token)).status_code == 200
+                refused = await asked(secret, customer_id="c-1")
+                assert (refused.status_code, refused.json()["code"]) == (503, "LEDGER_UNAVAILABLE")
+                server.start()
+                with anyio.fail_after(PATIENCE_S):
+                    while (await asked(secret, customer_id="c-1")).status_code != 200:
+                        await anyio.sleep(0.1)
+
+    with postgres() as server:
+        anyio.run(scenario, server)
 
 
 def test_a_service_that_is_asked_to_stop_writes_every_record_first(tmp_path: Path, valkey_url: str) -> None:

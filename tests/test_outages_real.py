@@ -200,6 +200,19 @@ def test_a_server_that_hangs_is_like_one_that_is_away(real: RealServers, part: s
 
 
 @pytest.mark.prove
+def test_a_service_that_starts_while_kafka_is_away_waits_for_it(real: RealServers) -> None:
+    with away(real.kafka):
+        real.serve.kill()
+        real.serve.start()
+        eventually(lambda: "waiting for the log" in real.serve.said(), "it does not say what it waits for")
+        assert real.serve.alive
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{real.url}/health/ready", timeout=1.0)
+    real.wait_ready()
+    assert degraded(real) == []
+
+
+@pytest.mark.prove
 def test_every_server_gone_at_once_customers_still_get_answers(real: RealServers) -> None:
     load = customers(real)
     with load.busy():
