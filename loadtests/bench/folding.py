@@ -22,6 +22,7 @@ from prometheus_client import REGISTRY
 from loadtests.bench.services import cores
 from loadtests.bench.stand_in import CAMPAIGNS, multiplied, told_by_the_world
 from loadtests.kafka_server import kafka_server
+from offers import garbage
 from streams.attribute_file import load_attributes
 from streams.consumer import Consumer, Offsets, by_the_record, wall_clock
 from streams.deployment import Deployment
@@ -241,6 +242,7 @@ def fold(where: str, url: str, namespace: str, name: str) -> Folding:
             ),
         )
         told, located = sum(log.end(CUSTOMERS).values()), sum(log.end(LOCATIONS).values())
+        garbage.settle()  # as `offing consume` does
         began, used = perf_counter(), process_time()
         for consumer in consumers:
             consumer.start()
