@@ -1,5 +1,6 @@
 """Kafka goes away and comes back: who waits, who says so, and that nothing acknowledged is gone."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +15,7 @@ from streams.kafka_client import KafkaLimits
 from streams.kafka_log import KafkaLog
 from streams.kafka_topics import create, examine
 from streams.log import Entry
-from tests.kafka_makers import SUITE, address_of, own_broker
+from tests.kafka_makers import LEFT_OPEN, SUITE, address_of, own_broker
 from tests.log_makers import EVENTS, KEYS, MARKET, PATIENCE_S, after, assert_gapless, drain, everything, fill
 
 HASTY = KafkaLimits(delivery_s=1.0)
@@ -24,8 +25,10 @@ HASTY = KafkaLimits(delivery_s=1.0)
 def broker(tmp_path: Path) -> Iterator[KafkaServer]:
     with own_broker(tmp_path / "kafka") as server:
         yield server
+    gc.collect()
 
 
+@pytest.mark.filterwarnings(LEFT_OPEN)
 def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_is_gone(broker: KafkaServer) -> None:
     address = replace(address_of(broker), answer_s=1.0)
     create(address, "offing", SUITE)
