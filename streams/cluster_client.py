@@ -1,9 +1,9 @@
 """Clients of redis-py for consumers and commands: of one server, and of a cluster.
 
-Of a cluster redis-py has one too. It repeats failed commands one by one and out of its caller's sight: a frozen primary
-costs a batch a timeout for each command it should have got; and its pipeline takes 2 to 9 times the CPU. A consumer needs
-the opposite: every failure at once, and to know when a server may have lost what it confirmed. So here a command that
-fails, or that another server should have got, raises, and the caller does its work again.
+Of a cluster redis-py has one too. It repeats failed commands one by one and out of its caller's sight (a frozen primary
+costs a batch a timeout for each command it should have got), and its pipeline takes 2 to 9 times the CPU. A consumer
+needs the opposite: every failure at once, and to know when a server may have lost what it confirmed. So here a command
+that fails, or that another server should have got, raises, and the caller does its work again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
