@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from offers.consuming import counting
 from offers.listening import listen
 from offers.serving import preflight
 from offers.tokens import CustomerToken, CustomerTokens, parse_keys
@@ -186,6 +187,22 @@ def test_a_port_that_is_taken_is_said_with_the_mend() -> None:
     assert caught.value.code == "PORT_UNUSABLE"
     with closing(listen("127.0.0.1", 0)) as door:
         assert door.getsockname()[1] > 0
+
+
+def test_a_metrics_port_that_is_taken_is_said_and_none_is_needed_beside_a_serve(tmp_path: Path) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = settings_of(tmp_path, metrics_port=port)
+        with pytest.raises(
+            Stop, match=rf"127\.0\.0\.1:{port} cannot be listened on: .*set OFFING_METRICS_PORT"
+        ) as caught:
+            counting(told, None)
+        assert caught.value.code == "PORT_UNUSABLE"
+        beside = counting(told, os.getpid())
+        assert [path.name for path in (tmp_path / "metrics").glob("*.alive")] == [f"{beside.process}.alive"]
+        beside.stop()
 
 
 def test_a_redis_that_evicts_is_refused_and_one_that_is_away_is_not(tmp_path: Path) -> None:
