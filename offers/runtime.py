@@ -130,7 +130,7 @@ def _topics(settings: Settings) -> list[Diagnosis]:
     if settings.kafka is None:
         return []
     found = examine(settings.kafka, settings.namespace, TOPICS)
-    return [Diagnosis(each.name, each.good, each.found, each.mend) for each in found]
+    return [Diagnosis(each.name, each.good, each.found, each.mend, each.code) for each in found]
 
 
 def activation(settings: Settings, of: Ledger) -> Activation:
