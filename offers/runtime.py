@@ -223,7 +223,8 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     log = await _log_that_answers(settings)
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
-    tail = MarketTail(log, MarketStore(connect(address, "offing-tail"), names))
+    clock = None if settings.simulated else wall_clock
+    tail = MarketTail(log, MarketStore(connect(address, "offing-tail"), names), clock)
     lag = Lag(log, ProfileStore(connect(address, "offing-lag"), names), tail)
     client = connect_async(address)
     await client.connect(DECISION_TIMEOUT_S)

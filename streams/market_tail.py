@@ -1,6 +1,7 @@
 """MarketTail: the market in an API worker's memory, at most a few milliseconds behind its stream (idea 6)."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Event as Flag
 from time import monotonic
@@ -10,6 +11,7 @@ from streams.background import run_in_background
 from streams.dead_letters import parsed
 from streams.errors import Retry, Stop
 from streams.events import Event
+from streams.ids import Millis
 from streams.log import MARKET, EventLog
 from streams.market import EMPTY, Market, fold
 from streams.market_store import MarketStore, check_end
@@ -22,6 +24,7 @@ WAIT_S = 0.5
 """Between tries while the log does not answer; the last market stays in use meanwhile."""
 BATCH = 1_000
 
+EFFECT = telemetry.EVENT_TO_EFFECT_SECONDS.labels("market-tail")
 logger = logging.getLogger("streams.market_tail")
 
 
@@ -31,9 +34,11 @@ class MarketTail:
     A reader takes `market` once and uses that value throughout: it never changes, only gets a successor.
     """
 
-    def __init__(self, log: EventLog, store: MarketStore) -> None:
+    def __init__(self, log: EventLog, store: MarketStore, clock: Callable[[], Millis] | None = None) -> None:
+        """`clock`: what records were accepted by; with it the time until they count here is measured."""
         self._log = log
         self._store = store
+        self._clock = clock
         self._stopping = Flag()
         self._current = monotonic()
         self.market: Market = EMPTY
@@ -110,6 +115,10 @@ class MarketTail:
             (record.position.offset, record.recorded, event) for record, event in read if isinstance(event, Event)
         ]
         self.market = fold(self.market, events, epoch)
+        if self._clock is not None and self.ready.is_set():
+            now = self._clock()
+            for record in records:
+                EFFECT.observe(max(0, now - record.recorded) / 1000)
         return records[-1].position.offset + 1
 
     def _wait(self, error: Retry) -> None:

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 import pytest
 from prometheus_client import REGISTRY
 
+from streams.consumer import wall_clock
 from streams.errors import LogRestarted
 from streams.events import Event, Fare
 from streams.log import MARKET
@@ -60,6 +61,21 @@ def test_it_is_ready_with_everything_that_was_there_and_follows_what_comes(log: 
     tail.measure()
     assert REGISTRY.get_sample_value("offing_market_version", {"role": "tail"}) == 50
     assert 0 <= tail.age_s() < PATIENCE_S
+    tail.stop(PATIENCE_S)
+
+
+def test_with_a_clock_it_measures_how_late_what_comes_is_and_not_what_was_there(
+    log: SqliteLog, store: MarketStore
+) -> None:
+    append(log, fare(100))
+    counted = {"group": "market-tail"}
+    before = REGISTRY.get_sample_value("offing_event_to_effect_seconds_count", counted)
+    tail = MarketTail(log, store, wall_clock)
+    tail.start()
+    assert tail.ready.wait(PATIENCE_S)
+    assert REGISTRY.get_sample_value("offing_event_to_effect_seconds_count", counted) == before
+    append(log, fare(900, NOW + 100))
+    wait_for(lambda: REGISTRY.get_sample_value("offing_event_to_effect_seconds_count", counted) == (before or 0) + 1)
     tail.stop(PATIENCE_S)
 
 
