@@ -161,7 +161,10 @@ def examine(address: KafkaAddress, namespace: str, topics: Sequence[Topic]) -> t
 
 
 def _finding(name: str, topic: Topic, state: TopicState | None, wrong: Sequence[tuple[str, str]]) -> TopicFinding:
-    found = "; ".join(what for what, _ in wrong) or f"{topic.partitions} partitions, {_kept(topic)}"
+    found = (
+        "; ".join(what for what, _ in wrong)
+        or f"{topic.partitions} partition{'s' * (topic.partitions > 1)}, {_kept(topic)}"
+    )
     code = (
         "TOPICS_MISSING" if state is None else "LOG_PARTITIONS_DIFFER" if state.partitions != topic.partitions else ""
     )
