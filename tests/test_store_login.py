@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from loadtests.valkey_servers import CLUSTERED, ValkeyServer, free_port, one
 from offers import doctor
@@ -44,15 +45,17 @@ def behind_tls(folder: Path, *, clustered: bool) -> Iterator[TlsProxy]:
 
 @pytest.mark.parametrize("clustered", [False, True], ids=["one server", "a cluster"])
 def test_both_clients_speak_tls_and_show_their_certificate(clustered: bool, tmp_path: Path) -> None:
+    huge = b"v" * (1 << 22)
     with behind_tls(tmp_path, clustered=clustered) as proxy:
         url = f"rediss://127.0.0.1:{proxy.port}"
         address = Address(url, clustered, proxy.ca, proxy.cert, proxy.key)
 
         async def through_the_doors() -> list[object]:
             async with connect_async(address) as doors:
-                return await doors.execute("k", (("SET", "k", "v"), ("GET", "k")), 5.0)
+                return await doors.execute("k", (("SET", "k", huge), ("GET", "k"), ("SET", "k", "v")), 5.0)
 
-        assert asyncio.run(through_the_doors()) == [b"OK", b"v"]
+        for run in (asyncio.run, uvloop.run):
+            assert run(through_the_doors()) == [b"OK", huge, b"OK"]
         with connect(address) as client:
             assert client.get("k") == b"v"
             assert client.replies([("GET", "k"), ("GET", "j")]) == [b"v", None]
