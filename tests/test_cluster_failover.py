@@ -153,6 +153,7 @@ def lose_the_last(scene: Scene, lost: ValkeyServer, events: Sequence[Event]) -> 
     eventually(lambda: replica in scene.servers.primaries())
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("which", ["profiles alone", "how far they came too"])
 def test_what_a_failover_took_along_is_read_again_without_anybody_coming_by(
     which: str, tmp_path: Path, own_cluster: ValkeyCluster, valkey_url: str, namespace: str

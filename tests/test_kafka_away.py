@@ -28,6 +28,7 @@ def broker(tmp_path: Path) -> Iterator[KafkaServer]:
     gc.collect()
 
 
+@pytest.mark.prove
 @pytest.mark.filterwarnings(LEFT_OPEN)
 def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_is_gone(broker: KafkaServer) -> None:
     address = replace(address_of(broker), answer_s=1.0)

@@ -220,6 +220,7 @@ def test_a_postgresql_that_went_away_and_came_back_is_used_as_if_nothing_had_bee
         ledger.close()
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("pooled", [True, False], ids=["a connection it had", "a new connection"])
 def test_a_postgresql_that_hangs_is_not_waited_for_for_ever(pooled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ledger_database.TCP, "connect_timeout", 2)

@@ -123,6 +123,7 @@ def test_redis_away_decisions_are_fallbacks_and_events_are_kept(real: RealServer
     everything_is_kept(real, load)
 
 
+@pytest.mark.prove
 def test_kafka_away_decisions_go_on_events_are_refused_and_records_wait(real: RealServers) -> None:
     load = customers(real)
     with load.busy():

@@ -107,6 +107,7 @@ def consumers(running: Served) -> int:
     return sum(line["event"] == "consumer started" for line in running.lines())
 
 
+@pytest.mark.prove
 def test_killed_outright_it_leaves_no_orphan_and_nothing_that_was_accepted_is_lost(tmp_path: Path) -> None:
     folder = tmp_path / "offing"
     with served(folder) as running:
