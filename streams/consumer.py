@@ -20,7 +20,7 @@ from streams.errors import Retry, Stop
 from streams.ids import Millis
 from streams.log import EventLog, LogRecord, Topic
 
-BATCH = 2_000
+BATCH = 4_000
 POLL_S = 0.25
 """How long an idle consumer takes to notice that it should stop."""
 FIRST_WAIT_S = 0.05

@@ -27,7 +27,7 @@ from streams.attribute_file import load_attributes
 from streams.consumer import Consumer, Offsets, by_the_record, wall_clock
 from streams.deployment import Deployment
 from streams.embedded_valkey import EmbeddedValkey
-from streams.errors import Stop
+from streams.errors import Retry, Stop
 from streams.ids import CustomerId, Millis
 from streams.kafka_address import KafkaAddress
 from streams.kafka_log import KafkaLog
@@ -49,6 +49,7 @@ CROWDS = 4
 PEOPLE = 2_000
 AT_ONCE = 2_000
 APPEND_S = 60.0
+TRIES = 5
 LOOK_S = 0.1
 PATIENCE_S = 600.0
 NAMESPACE = "bench-folding"
@@ -83,12 +84,8 @@ def measure_folding(people: int = PEOPLE, crowds: int = CROWDS, *, log: str = "k
     entries = {CUSTOMERS: multiplied(told.customers, crowds), LOCATIONS: multiplied(told.locations, crowds)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="of-", dir="/tmp")))
-        before = os.sched_getaffinity(0)
-        stack.callback(os.sched_setaffinity, 0, before)
-        found = cores()
-        os.sched_setaffinity(0, found.rest)
         name, where = _log(folder, log, stack)
-        done = [_run(folder / str(run), name, where, entries, found.service) for run in range(runs)]
+        done = [_run(folder / str(run), name, where, entries) for run in range(runs)]
     return sorted(done, key=lambda each: each.events_per_s)[len(done) // 2]
 
 
@@ -100,32 +97,49 @@ def _log(folder: Path, log: str, stack: ExitStack) -> tuple[str, str]:
         except Stop as error:
             return f"SQLite, since {error.message}", ""
         stack.callback(server.stop)
+        if server.ours:
+            _keep_to(cores().rest, server.pid)
         return server.name, server.servers
     return "SQLite", ""
 
 
-def _run(
-    folder: Path, name: str, servers: str, entries: Mapping[Topic, Sequence[Entry]], core: Collection[int]
-) -> Folding:
+def _keep_to(cores: Collection[int], pid: int) -> None:
+    """All threads of a process, and those they start."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
+
+
+def _run(folder: Path, name: str, servers: str, entries: Mapping[Topic, Sequence[Entry]]) -> Folding:
     folder.mkdir()
     namespace = f"{NAMESPACE}-{folder.name}"
     valkey = EmbeddedValkey(folder / "valkey")
     url = valkey.start()
+    _keep_to(cores().rest, valkey.pid)
     try:
         where = servers or str(folder / "log.sqlite")
         with closing(opened(where, namespace)) as log:
             for topic, every in entries.items():
                 for start in range(0, len(every), AT_ONCE):
-                    log.append(topic, every[start : start + AT_ONCE]).result(APPEND_S)
+                    _append(log, topic, every[start : start + AT_ONCE])
         said = subprocess.run(
             [sys.executable, "-m", "loadtests.bench.folding", "--fold", where, url, namespace, name],
             stdout=subprocess.PIPE,
             check=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, core),
         )
         return msgspec.json.decode(said.stdout, type=Folding)
     finally:
         valkey.stop()
+
+
+def _append(log: EventLog, topic: Topic, entries: Sequence[Entry]) -> None:
+    """Until they are there; what is there twice is folded once. Raises Retry after TRIES."""
+    for attempt in range(TRIES):
+        try:
+            log.append(topic, entries).result(APPEND_S)
+            return
+        except Retry:
+            if attempt == TRIES - 1:
+                raise
 
 
 def opened(where: str, namespace: str) -> EventLog:
@@ -230,6 +244,7 @@ def _timed(consumer: Consumer, spent: Spent) -> Consumer:
 
 def fold(where: str, url: str, namespace: str, name: str) -> Folding:
     """Fold everything there is, in this process. Raises TimeoutError."""
+    os.sched_setaffinity(0, cores().service)
     log, profiles, locations = opened(where, namespace), Spent(), Spent()
     active = Deployment(load_attributes(CAMPAIGNS / "attributes.yaml"), load_places(CAMPAIGNS / "places"))
     with closing(log), connect(url, "bench") as client:
