@@ -86,7 +86,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     folder = tmp_path_factory.mktemp("run")
     with service(folder, ALLOW_LOAD="1") as (running, url):
         arguments = ("--shape", "steady", "--rate", "50", "--seconds", "4", "--customers", str(CUSTOMERS))
-        ended = loadtest(folder, "--host", url, *arguments, OFFING_LOADTEST_KEY=running.secret)
+        ended = loadtest(folder, "--host", url, *arguments, LOADTEST_KEY=running.secret)
         return Ran(folder, ended, running.secret, running.get("/metrics").text)
 
 
@@ -140,8 +140,7 @@ def test_the_clock_measured_cpu_and_metrics(ran: Ran) -> None:
     steady = ran.steady
     assert len(steady.cpu) > 3 and 0 < steady.used_cpu < steady.host_cpu
     cache = exposition.cache(exposition.moved(steady.metrics))
-    # the metrics are read a moment before or after the stage's last answers
-    assert cache["hit"] >= 0.9 * steady.hits > 0 and cache["miss"] > 0
+    assert cache["hit"] >= steady.hits and cache["miss"] > 0
 
 
 def test_nothing_of_it_counts_as_live(ran: Ran) -> None:

@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(console: Console, chosen: argparse.Namespace) -> Outcome:
     budget = budget_file.read(chosen.budget)
     stages = shape(chosen.shape, chosen.rate, chosen.seconds)
+    facts = campaign_folder.read(chosen.campaigns)
     chosen.output.mkdir(parents=True, exist_ok=True)
     with _target(console, chosen) as running:
         ready = permission.ask(running.url, chosen.remote)
@@ -87,7 +88,7 @@ def _run(console: Console, chosen: argparse.Namespace) -> Outcome:
             customers=chosen.customers,
             stages=stages,
             budget=budget,
-            facts=campaign_folder.read(chosen.campaigns),
+            facts=facts,
             measured=str(chosen.output / "measured.json"),
             generators=chosen.generators,
             processes=running.processes,
@@ -116,8 +117,9 @@ def _generate(whole: plan.Plan, key: str, output: Path) -> Measured:
     measured = Path(whole.measured)
     measured.unlink(missing_ok=True)
     plan.write(whole, path)
+    ours = ("LOCUST_", "LOADTEST_", "OFFING_")
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "OFFING_"))},
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
         plan.PLAN: str(path),
         plan.KEY: key,
         "PYTHONPATH": str(ROOT),
@@ -172,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=RATE, help=f"requests a second (default {RATE:g})")
     parser.add_argument("--seconds", type=float, default=USUAL_STEADY_S, help="of the judged part")
     parser.add_argument("--host", default="", help="a running service, http://127.0.0.1:8080; default: one of our own")
-    parser.add_argument("--key", default=os.environ.get(plan.KEY, ""), help="its API key, or OFFING_LOADTEST_KEY")
+    parser.add_argument("--key", default=os.environ.get(plan.KEY, ""), help="its API key, or LOADTEST_KEY")
     parser.add_argument("--real", action="store_true", help="one of our own on Kafka, Valkey and PostgreSQL")
     parser.add_argument("--remote", help="the one host beyond this machine that is really meant")
     parser.add_argument("--campaigns", type=Path, default=CAMPAIGNS, help="the folder that the target serves")

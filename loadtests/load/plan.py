@@ -9,8 +9,8 @@ from loadtests.load.budget import Budget
 from loadtests.load.campaign_facts import OfferFacts
 from loadtests.load.shapes import Stage
 
-PLAN = "OFFING_LOADTEST_PLAN"
-KEY = "OFFING_LOADTEST_KEY"
+PLAN = "LOADTEST_PLAN"
+KEY = "LOADTEST_KEY"
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
