@@ -94,7 +94,7 @@ def test_whoever_gives_up_when_everybody_else_gets_their_own_answer(valkey_url: 
         async with connect_async(valkey_url) as client:
 
             async def ask(number: int) -> int:
-                await asyncio.sleep(random.random() * 0.05)
+                await asyncio.sleep(random.random() * 0.4)  # slowly enough to stay under what may wait
                 size = random.choice((1, 10, 70_000))
                 answer = client.execute("", (("ECHO", number), ("ECHO", b"x" * size)), random.choice((0.0, 0.001, 5.0)))
                 if random.random() < 0.2:
@@ -106,8 +106,8 @@ def test_whoever_gives_up_when_everybody_else_gets_their_own_answer(valkey_url: 
                 assert (echo, padding) == (b"%d" % number, b"x" * size)
                 return 1
 
-            counted = await asyncio.gather(*(ask(number) for number in range(1_000)))
-            assert 100 < sum(counted) < 1_000
+            counted = await asyncio.gather(*(ask(number) for number in range(400)))
+            assert 40 < sum(counted) < 400
             await client.drain()
             assert (client.waiting, client.connects) == (0, 1)
 
