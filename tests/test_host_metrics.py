@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.host_metrics import HostMetrics
 
+PATIENCE_S = 60.0
 ACROSS = {"queue": "sum", "active": "each", "read": "max"}
 PROGRAM = """
 import sys
@@ -64,7 +65,7 @@ def other(folder: Path, done: int) -> Iterator["subprocess.Popen[str]"]:
         assert process.stdout is not None and process.stdout.readline() == "started\n"
         yield process
     finally:
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def test_another_processes_numbers_are_added_and_stay_when_it_is_killed_or_ends(
         with other(tmp_path, 5) as there:
             assert here.scraped() == {"done_total": 7, "queue": 3}
             there.send_signal(signal.SIGKILL)
-            there.wait(20)
+            there.wait(PATIENCE_S)
             for _ in range(2):
                 assert here.scraped() == {"done_total": 7, "queue": 0}
         with other(tmp_path, 30):
