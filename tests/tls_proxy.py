@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trustme
@@ -35,27 +35,43 @@ def tls_in_front_of(port: int, folder: Path, own_port: int = 0) -> Iterator[TlsP
     authority.configure_trust(context)
     context.verify_mode = ssl.CERT_REQUIRED
     with start_blocking_portal() as portal:
-        server = portal.call(_serve, port, own_port, context)
+        ends = _Ends(port, context)
+        server = portal.call(asyncio.start_server, ends.meet, "127.0.0.1", own_port)
         try:
             yield TlsProxy(server.sockets[0].getsockname()[1], ca, cert, key)
         finally:
-            portal.call(_end, server)
+            portal.call(ends.close, server)
 
 
-async def _serve(port: int, own_port: int, context: ssl.SSLContext) -> asyncio.Server:
-    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+@dataclass
+class _Ends:
+    """Every connection of the proxy, known from its first moment: nothing is left open when its loop is closed."""
 
-    return await asyncio.start_server(meet, "127.0.0.1", own_port, ssl=context)
+    port: int
+    context: ssl.SSLContext
+    writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    tasks: "list[asyncio.Task[None]]" = field(default_factory=list)
 
+    def meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.append(writer)
+        self.tasks.append(asyncio.get_running_loop().create_task(self._serve(reader, writer)))
 
-async def _end(server: asyncio.Server) -> None:
-    server.close()
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and "meet" in repr(task)]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):  # of TLS too: whoever has no certificate
+            await writer.start_tls(self.context)
+            inner_reader, inner = await asyncio.open_connection("127.0.0.1", self.port)
+            self.writers.append(inner)
+            await asyncio.gather(_pass_on(reader, inner), _pass_on(inner_reader, writer))
+        writer.close()
+
+    async def close(self, server: asyncio.Server) -> None:
+        server.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -63,7 +79,5 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         while data := await reader.read(1 << 16):
             writer.write(data)
             await writer.drain()
-    except (ConnectionError, ssl.SSLError):
-        pass
     finally:
         writer.close()
