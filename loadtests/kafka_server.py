@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -19,13 +19,12 @@ from importlib.resources import files
 from pathlib import Path
 from time import monotonic, sleep
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-
 from loadtests import kafka_apache
 from loadtests.ports import free_port
 from streams.embedded_valkey import LAUNCH
-from streams.errors import Stop
+from streams.errors import Retry, Stop
+from streams.kafka_address import parse_servers
+from streams.kafka_topics import admin_client
 
 GIVEN = "KAFKA_BOOTSTRAP_SERVERS"
 READY_S = 60.0
@@ -112,9 +111,8 @@ class KafkaServer:
     def _wait_ready(self, port: int) -> None:
         deadline = monotonic() + READY_S
         while monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            with suppress(OSError, KafkaError), socket.create_connection(("127.0.0.1", port), 1.0):
-                admin = KafkaAdminClient(bootstrap_servers=self.servers, bootstrap_timeout_ms=5_000)
-                with closing(admin):
+            with suppress(OSError, Retry), socket.create_connection(("127.0.0.1", port), 1.0):
+                with admin_client(parse_servers(self.url)) as admin:
                     admin.list_topics()
                     return
             sleep(LOOK_S)

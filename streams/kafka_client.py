@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from socket import socket
 from typing import Any
 
 from kafka import errors
-from kafka.net.inet import KafkaNetSocket
 
 from streams.errors import LogRestarted, OffingError, Retry, Stop
 from streams.kafka_address import KafkaAddress
+from streams.kafka_sockets import DIRECT, Selector
 
 AFTER_S = 1.0
 
@@ -34,27 +33,6 @@ FORBIDDEN = (
 )  # fmt: skip
 
 
-class _Direct(KafkaNetSocket):  # type: ignore[misc]  # kafka-python has no types
-    """A connection without a proxy that is closed if it cannot be made.
-
-    kafka-python 3.0.12 leaves that to the garbage collector, in a cycle: in a process that collects seldom, an hour
-    without brokers would use up every descriptor.
-    """
-
-    SCHEMES = ("direct",)
-
-    async def sock_connect(self, net: Any, sock: socket, *more: Any, **and_more: Any) -> socket:
-        try:
-            connected: socket = await super().sock_connect(net, sock, *more, **and_more)
-        except (errors.KafkaError, OSError):
-            sock.close()
-            raise
-        return connected
-
-
-DIRECT = f"{_Direct.SCHEMES[0]}://"
-
-
 def options(address: KafkaAddress, name: str) -> Mapping[str, object]:
     """Keyword arguments that producers, consumers and admin clients share; `name` is what brokers see."""
     found: dict[str, object] = {
@@ -64,6 +42,7 @@ def options(address: KafkaAddress, name: str) -> Mapping[str, object]:
         "request_timeout_ms": ms(address.answer_s),
         "reconnect_backoff_max_ms": 1_000,
         "proxy_url": DIRECT,
+        "selector": Selector,
         "security_protocol": ("SASL_" if address.user else "") + ("SSL" if address.tls else "PLAINTEXT"),
     }
     if address.user:

@@ -22,7 +22,7 @@ from tests.log_makers import EVENTS, MARKET, PATIENCE_S, SHORT_LEASE_S
 
 SUITE = (EVENTS, MARKET)
 LEFT_OPEN = "ignore:unclosed <s:ResourceWarning"
-"""kafka-python 3.0.12 leaves a socket to the collector where a handshake fails or a client is closed while it connects:
+"""kafka-python 3.0.12 leaves a socket to the collector where a handshake of TLS fails:
 
 where that may happen, ignore it and collect in the same test.
 """

@@ -15,7 +15,7 @@ from streams.kafka_client import KafkaLimits
 from streams.kafka_log import KafkaLog
 from streams.kafka_topics import create, examine
 from streams.log import Entry
-from tests.kafka_makers import LEFT_OPEN, SUITE, address_of, own_broker
+from tests.kafka_makers import SUITE, address_of, own_broker
 from tests.log_makers import EVENTS, KEYS, MARKET, PATIENCE_S, after, assert_gapless, drain, everything, fill
 
 HASTY = KafkaLimits(delivery_s=1.0)
@@ -29,7 +29,6 @@ def broker(tmp_path: Path) -> Iterator[KafkaServer]:
 
 
 @pytest.mark.prove
-@pytest.mark.filterwarnings(LEFT_OPEN)
 def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_is_gone(broker: KafkaServer) -> None:
     address = replace(address_of(broker), answer_s=1.0)
     create(address, "offing", SUITE)

@@ -13,7 +13,7 @@ from loadtests.kafka_server import KafkaServer
 from streams.kafka_log import KafkaLog
 from streams.kafka_topics import create
 from streams.log import CUSTOMERS, TOPICS
-from tests.kafka_makers import LEFT_OPEN, address_of, own_broker
+from tests.kafka_makers import address_of, own_broker
 from tests.kafka_proof import DIES, JOINS, LEAVES, Crowd, proof
 from tests.log_makers import everything
 from tests.served import event, eventually, served
@@ -46,7 +46,6 @@ def test_200_000_events_and_consumers_that_join_leave_and_die(
 
 
 @pytest.mark.prove
-@pytest.mark.filterwarnings(LEFT_OPEN)
 def test_200_000_events_and_a_broker_that_dies_in_the_middle(
     broker: KafkaServer, namespace: str, valkey_url: str
 ) -> None:
