@@ -21,19 +21,22 @@ from streams.instant import format_instant, parse_instant
 from streams.lake import Lake
 from streams.lake_consumer import Flush, LakeConsumer
 from streams.location_consumer import LocationConsumer
-from streams.log import CUSTOMERS, MARKET
+from streams.log import CUSTOMERS, DECISIONS, MARKET
 from streams.market_consumer import MarketConsumer
 from streams.market_store import MarketStore
 from streams.profile_consumer import ProfileConsumer
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.valkey import Keys, connect
+from tests.log_makers import everything
 
 CAMPAIGNS = Path(__file__).parent / "deployment"
 NOW = parse_instant("2026-11-21T18:00:00Z")
 LIVORNO = {"status": "precise", "lat": 43.5558, "lon": 10.3019, "accuracy_m": 30}
 SAILING = "ITLIV-ITOLB/2026-11-21T22:30"
 ALL_SCOPES = ("decide", "events", "simulate", "admin")
+BARRIER = "c-barrier"
+"""Customers who ask only for what comes before them to be known written."""
 PATIENCE_S = 20.0
 
 
@@ -106,6 +109,19 @@ class Service:
         with anyio.fail_after(PATIENCE_S):
             while self.runtime.tail.market.version < wanted:
                 await anyio.sleep(0.005)
+
+    async def written(self) -> None:
+        """Wait until everything that the decisions so far leave behind is in the log, by two decisions of BARRIERs.
+
+        The first one's record may come with its batch's other topics still to come; the second's comes after them.
+        """
+        for _ in range(2):
+            self._sent += 1
+            name = f"{BARRIER}-{self._sent}"
+            assert (await self.ask(name)).status_code == 200
+            with anyio.fail_after(PATIENCE_S):
+                while name not in {record.key for record in everything(self.runtime.log, DECISIONS)}:
+                    await anyio.sleep(0.005)
 
     async def folded(self) -> None:
         """Wait until nothing of the customers' topic is waiting to be folded."""

@@ -8,7 +8,8 @@ import pytest
 
 from streams.log import DECISIONS, LOCATIONS
 from streams.record import DecisionRecord, decode
-from tests.service import LIVORNO, SAILING, Service, items, offers_of, service
+from tests.log_makers import everything
+from tests.service import BARRIER, LIVORNO, PATIENCE_S, SAILING, Service, items, offers_of, service
 
 HERE: dict[str, Any] = {"context": {"location": LIVORNO, "device": {"class": "phone"}}}
 UPGRADE = "cabin-upgrade-inside"
@@ -17,9 +18,9 @@ FALLBACK = "islands-newsletter"
 
 async def records(live: Service) -> list[DecisionRecord]:
     """Every decision record in the log, once those behind the answers are written."""
-    await anyio.sleep(0.2)
-    log = live.runtime.log
-    return [decode(r.value) for p in range(DECISIONS.partitions) for r in log.read(DECISIONS, p, 0, 1000)]
+    await live.written()
+    found = everything(live.runtime.log, DECISIONS)
+    return [decode(record.value) for record in found if not record.key.startswith(BARRIER)]
 
 
 def test_gold_passenger_near_the_port_gets_the_cabin_in_german(tmp_path: Path, valkey_url: str) -> None:
@@ -210,7 +211,7 @@ def test_every_kind_of_location(location: dict[str, object], expected: str, tmp_
         async with service(tmp_path, valkey_url, consuming=False) as live:
             await live.gold_passenger()
             assert offers_of(await live.ask(context={"location": location})) == [expected]
-            await anyio.sleep(0.15)
+            await live.written()
             kept = sum(live.runtime.log.end(LOCATIONS).values())
             assert kept == (1 if location["status"] in ("precise", "approximate") else 0)
 
@@ -223,7 +224,7 @@ def test_presence_stands_in_for_a_missing_fix_for_fifteen_minutes(tmp_path: Path
             await live.gold_passenger()
             fix = {"lat": LIVORNO["lat"], "lon": LIVORNO["lon"], "accuracy_m": 30}
             await live.send(live.event("customer.location", "c-1", fix))
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE_S):
                 while offers_of(await live.ask()) != [UPGRADE]:
                     await anyio.sleep(0.05)
             live.now += 1_000
@@ -245,7 +246,7 @@ def test_without_location_consent_the_fix_is_used_but_not_kept(tmp_path: Path, v
     async def scenario() -> None:
         async with service(tmp_path, valkey_url, consuming=False) as live:
             assert (await live.ask("c-7", **HERE)).status_code == 200
-            await anyio.sleep(0.15)
+            await live.written()
             assert sum(live.runtime.log.end(LOCATIONS).values()) == 0
 
     anyio.run(scenario)
@@ -322,7 +323,7 @@ def test_denying_takes_back_what_was_known_even_what_is_still_on_its_way(
             await live.gold_passenger()
             fix = {"lat": LIVORNO["lat"], "lon": LIVORNO["lon"], "accuracy_m": 30}
             assert (await live.send(live.event("customer.location", "c-1", fix))).status_code == 202
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE_S):
                 while offers_of(await live.ask()) != [UPGRADE]:
                     await anyio.sleep(0.05)
             late = live.event("customer.location", "c-1", fix)
