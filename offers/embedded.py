@@ -26,7 +26,7 @@ def embedded_parts(settings: Settings) -> Iterator[None]:
     if not settings.embedded:
         yield
         return
-    logger.warning("embedded: Valkey, log, ledger and consumer run beside this process, in %s", settings.artifacts)
+    logger.warning("embedded: %s run beside this process, in %s", told(settings), settings.artifacts)
     valkey = EmbeddedValkey(settings.valkey_folder)
     os.environ["OFFING_REDIS_URL"] = valkey.start()
     parts = _Parts(valkey)
@@ -34,6 +34,16 @@ def embedded_parts(settings: Settings) -> Iterator[None]:
         yield
     finally:
         parts.stop()
+
+
+def told(settings: Settings) -> str:
+    """What is embedded where no Redis is named: a log or a ledger on a server of its own is not."""
+    named = ["Valkey"]
+    if settings.kafka is None:
+        named.append("log")
+    if not settings.ledger_url:
+        named.append("ledger")
+    return f"{', '.join(named)} and consumer"
 
 
 class _Parts:
