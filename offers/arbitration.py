@@ -1,55 +1,39 @@
 """Choosing and ordering: propensity x value x context weight x lever, and the slates filled from that order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from operator import attrgetter
+
+import numpy as np
 
 from offers.capping import Room
-from offers.money import worth
+from offers.columns import Ranked, in_columns
 from offers.offer import Placement
-from offers.proposition import Candidate, Scored, Screening, Slate, Slot
+from offers.proposition import Scored, Screening, Slate, Slot
 from scoring import exploration
 from scoring.features import Propensity
 from streams.bucket import bucket
-from streams.ids import DecisionId, PlacementId
-from streams.record import DecisionInputs
+from streams.ids import PlacementId
+from streams.record import DecisionInputs, Subject
 
 TRIP_WEIGHT = 1.25
 """Context weight of an offer about the very trip that the app is showing."""
 
 
-def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) -> tuple[Scored, ...]:
-    """Every allowed candidate with its numbers, best first in a total order."""
-    if not allowed.kept:
-        return ()
-    kept = allowed.kept
-    scores = propensity.score(inputs, [(candidate.offer.facts, candidate.subject) for candidate in kept])
-    trip, rows = inputs.request.trip, scores.rows
-    scored = []
-    for at, (candidate, chance) in enumerate(zip(kept, scores.probability.tolist(), strict=True)):
-        offer, value = candidate.offer, candidate.value
-        if value is None:
-            value = worth(offer, None if candidate.quote is None else candidate.quote.minor)
-        weight = 1.0 if trip is None else context_weight(candidate, inputs)
-        scored.append(Scored(candidate, chance, value, chance * value * weight * offer.lever, rows, at))
-    return _best_first(scored)
+def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) -> Ranked:
+    """Every allowed candidate with its numbers, best first in a total order: rank score, offer id, subject."""
+    kept = in_columns(allowed.kept)
+    scores = propensity.score(inputs, kept.lineup)
+    ranks = scores.probability * kept.values
+    if inputs.request.trip is not None:
+        weights = [context_weight(subject, inputs) for subject in kept.lineup.subjects]
+        ranks = ranks * np.array(weights)[kept.lineup.about]
+    return Ranked(kept, scores, ranks * kept.levers)
 
 
-def _best_first(scored: list[Scored]) -> tuple[Scored, ...]:
-    """By rank score; equals by offer id and subject. Names are compared only if there are equals."""
-    ordered = sorted(scored, key=_rank_score, reverse=True)
-    if len({each.rank_score for each in ordered}) < len(ordered):
-        ordered.sort(key=lambda each: (-each.rank_score, each.candidate.offer.id, each.candidate.subject.key))
-    return tuple(ordered)
-
-
-_rank_score = attrgetter("rank_score")
-
-
-def context_weight(candidate: Candidate, inputs: DecisionInputs) -> float:
+def context_weight(subject: Subject, inputs: DecisionInputs) -> float:
     """The situational factor: the trip that the app is showing weighs more than any other subject."""
     trip = inputs.request.trip
-    return TRIP_WEIGHT if trip is not None and candidate.subject.about.get("booking_id") == trip else 1.0
+    return TRIP_WEIGHT if trip is not None and subject.about.get("booking_id") == trip else 1.0
 
 
 Asked = tuple[PlacementId, Placement | None, int]
@@ -66,23 +50,34 @@ def fill(asked: Sequence[Asked], scored: Sequence[Scored], inputs: DecisionInput
         if placement is None:
             slates.append(Slate(name, (), problem="UNKNOWN_PLACEMENT"))
             continue
-        pool = [s for s in scored if name in s.candidate.offer.placements]
         most = min(limit, placement.max_items)
-        slates.append(Slate(name, tuple(_slots(placement, pool, most, inputs.decision_id, room))))
+        pool = (each for each in scored if name in each.candidate.offer.placements)
+        slots = (
+            _drawn(placement, list(pool), most, (inputs, room)) if placement.explore > 0 else _best(pool, most, room)
+        )
+        slates.append(Slate(name, tuple(slots)))
     return tuple(slates)
 
 
-def _slots(placement: Placement, pool: Sequence[Scored], most: int, seed: DecisionId, room: Room) -> Iterator[Slot]:
-    """Items for ranks 1, 2, ...: the best that is left, or one drawn where the placement explores."""
+def _best(pool: Iterable[Scored], most: int, room: Room) -> Iterator[Slot]:
+    """Items for ranks 1, 2, ...: each the best that is left. What had no room for one rank has none for the next."""
+    fitting = (each for each in pool if room.leaves(each.candidate))
+    for each in islice(fitting, most):
+        room.show(each.candidate)
+        yield Slot(each.candidate, each, each.candidate.inclusion)
+
+
+def _drawn(
+    placement: Placement, pool: Sequence[Scored], most: int, given: tuple[DecisionInputs, Room]
+) -> Iterator[Slot]:
+    """Items for ranks 1, 2, ...: each drawn from what is left."""
+    inputs, room = given
     for rank in range(1, most + 1):
-        left = (each for each in pool if room.leaves(each.candidate))
-        best = list(left if placement.explore > 0 else islice(left, 1))
-        if not best:
+        left = [each for each in pool if room.leaves(each.candidate)]
+        if not left:
             return
-        at, chance = 0, 1.0
-        if placement.explore > 0:
-            draw = bucket(seed, f"explore:{placement.id}:{rank}")
-            at, chance = exploration.choose([s.rank_score for s in best], placement.explore, draw)
-        chosen = best[at]
+        draw = bucket(inputs.decision_id, f"explore:{placement.id}:{rank}")
+        at, chance = exploration.choose([each.rank_score for each in left], placement.explore, draw)
+        chosen = left[at]
         room.show(chosen.candidate)
         yield Slot(chosen.candidate, chosen, chance * chosen.candidate.inclusion)

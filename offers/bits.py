@@ -1,14 +1,12 @@
 """Bitmaps over the catalog's layout: one bit per offer, 64 to a word, lowest bit first."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 """(ceil(n / 64),) words; bit p of the bitmap is bit p % 64 of word p // 64. Never written to after building."""
 Positions = NDArray[np.int64]
-CHUNK_WORDS = 64
+_ONE = np.uint64(1)
 
 
 def empty(size: int) -> Words:
@@ -40,12 +38,25 @@ def holds(words: Words, position: int) -> bool:
     return bool(int(words[position >> 6]) >> (position & 63) & 1)
 
 
-def walk(words: Words) -> Iterator[int]:
-    """Set positions in layout order, lazily: a chunk of non-zero words at a time, never the whole bitmap."""
+def first(words: Words, most: int) -> Positions:
+    """The first set positions in layout order: only as many words are unpacked as hold them."""
     occupied = np.flatnonzero(words)
-    for begin in range(0, len(occupied), CHUNK_WORDS):
-        chunk = occupied[begin : begin + CHUNK_WORDS]
-        yield from _unpack(words, chunk).tolist()
+    if len(occupied) > most // 64:
+        cumulated = np.cumsum(np.bitwise_count(words[occupied]), dtype=np.int64)
+        occupied = occupied[: int(np.searchsorted(cumulated, most)) + 1]
+    return _unpack(words, occupied)[:most]
+
+
+def every(words: Words) -> Positions:
+    """The set positions in layout order."""
+    return _unpack(words, np.flatnonzero(words))
+
+
+def flags(words: Words, positions: Positions) -> NDArray[np.bool_]:
+    """Of each position, whether its bit is set."""
+    found = words[positions >> 6] >> (positions & 63).astype(np.uint64) & _ONE
+    held: NDArray[np.bool_] = found.astype(np.bool_)
+    return held
 
 
 def _unpack(words: Words, which: Positions) -> Positions:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
@@ -42,7 +41,7 @@ def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
 
 def limit_reached(limit: Limit, offer: Offer, profile: MaskedProfile, now: Millis) -> bool:
     """Whether a cap that counts whatever the events were about is reached for an offer."""
-    return counted(profile, Counted(limit.event, limit.of), offer.facts, since(limit, now)) >= limit.at_most
+    return counted(profile, (limit.event, limit.of, None), offer.facts, since(limit, now)) >= limit.at_most
 
 
 def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -55,7 +54,7 @@ def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reas
 
 def _before(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> int:
     """Events of the customer that the limit counts against the candidate."""
-    what = Counted(limit.event, limit.of, _about(limit, candidate))
+    what = limit.event, limit.of, _about(limit, candidate)
     return counted(inputs.profile, what, candidate.offer.facts, since(limit, inputs.now))
 
 
@@ -66,7 +65,7 @@ def _about(limit: Limit, candidate: Candidate) -> str | None:
 def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     about = candidate.subject.key if rule.until is not None else None
     first = None if rule.for_ms is None else bucket_of(inputs.now - rule.for_ms)
-    if counted(inputs.profile, Counted(rule.after, "offer", about), candidate.offer.facts, first) == 0:
+    if counted(inputs.profile, (rule.after, "offer", about), candidate.offer.facts, first) == 0:
         return None
     if rule.until is not None:
         until = instant_of(rule.until, candidate.subject.facts)
@@ -75,28 +74,26 @@ def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs)
     return Reason(Code.SUPPRESSED, rule.where, f"{rule.after} before")
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """Which events count: their kind, of what, and about which subject (None: any)."""
-
-    event: str
-    of: str
-    about: str | None = None
+Counted = tuple[str, str, str | None]
+"""Which events count: (their kind, of what, about which subject; None: any)."""
 
 
 def counted(profile: MaskedProfile, what: Counted, offer: OfferFacts, first_bucket: int | None) -> int:
     """Events of this customer from `first_bucket` on (None: ever)."""
-    name = _name(what.of, offer)
-    if what.of != ALL and not name:
+    event, of, about = what
+    name = _name(of, offer)
+    if not name and of != ALL:
         return 0  # offers in no collection share none
-    return _met(_Whose(profile)).count((what.event, what.of, name), what.about, first_bucket)
+    return _met(profile).count((event, of, name), about, first_bucket)
 
 
 def _name(of: str, offer: OfferFacts) -> str:
     """Which offer, campaign or collection; empty for all, and for the collection of an offer that is in none."""
-    if of == ALL:
-        return ""
-    return {"offer": offer.offer_id, "campaign": offer.campaign_id, "collection": offer.collection}[of]
+    if of == "offer":
+        return offer.offer_id
+    if of == "campaign":
+        return offer.campaign_id
+    return offer.collection if of == "collection" else ""
 
 
 class Room:
@@ -193,24 +190,17 @@ def _sum(buckets: Mapping[int, int], first_bucket: int | None) -> int:
     return sum(number for bucket, number in buckets.items() if bucket >= first_bucket)
 
 
-class _Whose:
-    """A profile as a key: by identity, and holding it, so that no other can take its place."""
-
-    __slots__ = ("profile",)
-
-    def __init__(self, profile: MaskedProfile) -> None:
-        self.profile = profile
-
-    def __hash__(self) -> int:
-        return id(self.profile)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Whose) and self.profile is other.profile
+_last: list[tuple[MaskedProfile, _Met]] = []
+"""The customer asked about last: a decision asks dozens of times. Held, so that no other can take its place."""
 
 
-@lru_cache(maxsize=4)
-def _met(whose: _Whose) -> _Met:
-    return _Met(whose.profile)
+def _met(profile: MaskedProfile) -> _Met:
+    for known, met in _last:  # read once: another thread may put its own there
+        if known is profile:
+            return met
+    met = _Met(profile)
+    _last[:] = [(profile, met)]
+    return met
 
 
 def since(limit: Limit, now: Millis) -> int | None:

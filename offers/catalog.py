@@ -1,16 +1,14 @@
 """Campaigns compiled into one immutable Catalog: the layout, its index, and lazy candidates. Swapped whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-import msgspec
 import numpy as np
 
 from offers import bits, schedule
 from offers.bits import Words
 from offers.cap_index import CapIndex
-from offers.capping import limit_reached
 from offers.condition import View
 from offers.index import ConditionIndex
 from offers.layout_facts import (
@@ -25,7 +23,7 @@ from offers.layout_facts import (
 )
 from offers.locale import choose
 from offers.market_names import market_names
-from offers.money import Quote, price_of, worth
+from offers.money import Quote, price_of
 from offers.offer import (
     CampaignFolder,
     Consent,
@@ -34,8 +32,8 @@ from offers.offer import (
     Placement,
     Season,
 )
-from offers.proposition import Candidate, Check
-from offers.wording import Gaps, always_complete, gaps_of
+from offers.standing import columns, standings
+from offers.wording import Gaps
 from streams.attributes import AttributeSet
 from streams.ids import Millis, OfferId, PlacementId, RevisionId
 from streams.memo import Memo
@@ -49,37 +47,12 @@ FOREVER: Millis = 1 << 53
 """After every instant."""
 NO_SUBJECTS: tuple[Subject, ...] = ()
 ABOUT_NOTHING = (NOTHING,)
+NO_FACTS: FactDict = {}
 
 
 def prior_value(offer: Offer) -> float:
     """What the layout is ordered by: the offer's worth before anything is known of the customer."""
     return offer.facts.starting_mean * max(offer.value.amount, 0.01) * offer.lever
-
-
-class Standing(msgspec.Struct, frozen=True):
-    """One offer of the layout with what is known of it before any customer is."""
-
-    offer: Offer
-    residual: tuple[Check, ...]
-    """Checks of the conditions that the index does not answer exactly."""
-    quote: Quote | None
-    """A price that the campaign names itself."""
-    presentable: bool
-    """See Candidate."""
-    value: float | None
-    """See Candidate."""
-    about: str | None
-    """The key of its selector; None: it is about nothing."""
-
-
-def _standing(offer: Offer, residual: tuple[Check, ...]) -> Standing:
-    by_market = offer.price is not None and offer.price.source is not None
-    quote = None if offer.price is None or by_market else price_of(offer.price, {}, 0)
-    lasting = offer.schedule.ends_relative is None and not by_market
-    presentable = lasting and always_complete(offer.representation, quote)
-    value = None if by_market and offer.value.margin else worth(offer, None if quote is None else quote.minor)
-    about = None if offer.about is None else offer.about.key
-    return Standing(offer, residual, quote, presentable, value, about)
 
 
 class Catalog:
@@ -101,10 +74,11 @@ class Catalog:
         )
         self.size = len(self.layout)
         self.index = ConditionIndex(self.layout, places)
-        self.standing = tuple(_standing(offer, self.index.residual(at, offer)) for at, offer in enumerate(self.layout))
+        self.standing = standings(self.layout, self.index.residual)
+        self.columns = columns(self.standing)
         self.caps = CapIndex(self.layout)
         self._group()
-        self._span: tuple[Millis, Millis] = (0, 0)
+        self._remember()
         self.reads = reads(self.layout)
         """Qualified attributes that any condition reads; `location` if places are asked; friends if words tell them."""
         self.freshness = freshness(self.layout)
@@ -117,9 +91,9 @@ class Catalog:
         """Instants of a subject at which offers end or may be shown again."""
         self.spans = spans(self.layout)
         """Lengths in ms over which caps and suppressions look back."""
-        self._remember()
 
     def _remember(self) -> None:
+        self._span: tuple[Millis, Millis] = (0, 0)
         self._survived: tuple[DecisionInputs, Words] | None = None
         self._gaps: Memo[str, dict[int, Gaps]] = Memo(GAPS_MEMO)
         self._seasons_at: Memo[tuple[object, int], tuple[tuple[str, ...], Millis]] = Memo(LIVE_MEMO)
@@ -218,7 +192,8 @@ class Catalog:
         locale, granted = inputs.request.locale, (inputs.profile.purposes, inputs.profile.channels)
         words &= self._locales.get(locale, lambda: self._locale_words(locale))
         words &= self._consents.get(granted, lambda: self._consent_words(*granted))
-        for mask in self.index.masks(facts_of(inputs), inputs.whereabouts):
+        view = View(facts_of(inputs), NO_FACTS, inputs.whereabouts, self.places, inputs.now)
+        for mask in self.index.masks(view):
             words &= mask
         return words
 
@@ -231,10 +206,6 @@ class Catalog:
         wanted = inputs.request.placements
         return tuple((each.placement, self.placements.get(each.placement), each.limit) for each in wanted)
 
-    def candidates(self, inputs: DecisionInputs) -> "Candidates":
-        """(offer, subject) pairs in layout order, made when they are looked at."""
-        return Candidates(self, inputs)
-
 
 def _asks_the_same(one: DecisionInputs, other: DecisionInputs) -> bool:
     """Whether the index gives the same answer, told from the very objects: subjects do not enter it."""
@@ -245,78 +216,6 @@ def _asks_the_same(one: DecisionInputs, other: DecisionInputs) -> bool:
         and one.now == other.now
         and one.seasons == other.seasons
     )
-
-
-class Candidates:
-    """What shortlist takes from: the survivors of the index, evaluated only as far as they are looked at."""
-
-    def __init__(self, catalog: Catalog, inputs: DecisionInputs) -> None:
-        self.catalog = catalog
-        self.inputs = inputs
-        self.words = catalog.survivors(inputs)
-        self.count = bits.count(self.words)
-        live = catalog.live(catalog.interval(inputs.now), inputs.seasons)[1]
-        self.index_excluded = live - self.count
-        self._facts = facts_of(inputs)
-        self._views: dict[str, View] = {}
-        self._gaps = catalog.gaps(inputs.request.locale)
-        self._plain = self.view(NOTHING)
-        touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
-        self._asked, self._wide = touched.positions, touched.wide
-
-    def positions(self) -> Iterator[int]:
-        """Survivors in layout order."""
-        return bits.walk(self.words)
-
-    def at_ranks(self, ranks: list[int]) -> list[int]:
-        """Positions of the survivors of these ranks."""
-        return bits.select(self.words, ranks)
-
-    def of_offer(self, position: int, inclusion: float = 1.0) -> Sequence[Candidate]:
-        """The offer's candidates, one per subject; empty: it is about something and there is no such thing."""
-        known = self.catalog.standing[position]
-        offer, about = known.offer, known.about
-        subjects = ABOUT_NOTHING if about is None else self.inputs.subjects.get(about, NO_SUBJECTS)
-        if not subjects:
-            return ()
-        uncapped = position not in self._asked and (self._wide is None or not bits.holds(self._wide, position))
-        if about is None and (known.quote is not None or offer.price is None):
-            # most offers of most catalogs, hundreds a decision: no call that is not needed
-            view, quote = self._plain, known.quote
-            complete = known.presentable or self._presentable(position, offer, view, quote)
-            residual, value = known.residual, known.value
-            return (Candidate(offer, NOTHING, view, quote, residual, inclusion, complete, uncapped, value),)
-        return [self._candidate(position, subject, inclusion, uncapped) for subject in subjects]
-
-    def _candidate(self, position: int, subject: Subject, inclusion: float, uncapped: bool) -> Candidate:
-        known = self.catalog.standing[position]
-        offer, view = known.offer, self.view(subject)
-        quote = known.quote
-        if quote is None and offer.price is not None:
-            quote = price_of(offer.price, subject.facts, self.inputs.now)
-        presentable = known.presentable or self._presentable(position, offer, view, quote)
-        return Candidate(offer, subject, view, quote, known.residual, inclusion, presentable, uncapped, known.value)
-
-    def _presentable(self, position: int, offer: Offer, view: View, quote: Quote | None) -> bool:
-        """Whether eligibility.presentable() would find nothing, told without naming what."""
-        if offer.schedule.ends_relative is not None or (quote is None and offer.price is not None):
-            return False
-        gaps = self._gaps.get(position)
-        if gaps is None:
-            gaps = self._gaps[position] = gaps_of(offer.representation, self.inputs.request.locale)
-        for filled in gaps:
-            if not filled(view, quote):
-                return False
-        return True
-
-    def view(self, subject: Subject) -> View:
-        """What conditions about this subject may see; shared by all offers about it."""
-        view = self._views.get(subject.key)
-        if view is None:
-            inputs = self.inputs
-            view = View(self._facts, subject.facts, inputs.whereabouts, self.catalog.places, inputs.now)
-            self._views[subject.key] = view
-        return view
 
 
 def subjects_of(offer: Offer, inputs: DecisionInputs) -> tuple[Subject, ...]:

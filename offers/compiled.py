@@ -97,9 +97,10 @@ def _comparison(leaf: Leaf) -> Callable[[Value], bool]:
     return lambda value: compare(leaf, value)
 
 
-def check(condition: Condition, layer: Code) -> Check:
-    """A compiled check of one conjunct that names its reason when it fails."""
-    return Check(compile_condition(condition), lambda view: reason(condition, layer, view))
+def check(condition: Condition, layer: Code, test: Test | None = None) -> Check:
+    """A compiled check of one conjunct that names its reason when it fails. `test`: it was compiled before."""
+    compiled = compile_condition(condition) if test is None else test
+    return Check(compiled, lambda view: reason(condition, layer, view))
 
 
 def reason(condition: Condition, layer: Code, view: View) -> Reason:

@@ -167,6 +167,17 @@ def conjuncts(condition: Condition) -> Iterator[Condition]:
         yield condition
 
 
+def bare(condition: Condition) -> Condition:
+    """What is asked, without where it is written: equal ones are answered alike."""
+    match condition:
+        case Leaf():
+            return replace(condition, where="", text="")
+        case All(children):
+            return All(tuple(bare(child) for child in children))
+        case AnyOf(children):
+            return AnyOf(tuple(bare(child) for child in children))
+
+
 def leaves(condition: Condition) -> Iterator[Leaf]:
     """Every leaf, in the order written."""
     if isinstance(condition, Leaf):

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from hashlib import blake2b
 
 from offers import arbitration, capping, eligibility, fallback, shortlist, validity
+from offers.candidates import Candidates
 from offers.catalog import Catalog
-from offers.proposition import Code, Decision, PlacementSlate, Scored, Screening, Slate, Slot, canonical_bytes
+from offers.columns import Ranked
+from offers.proposition import Code, Decision, PlacementSlate, Screening, Slate, Slot, canonical_bytes
 from offers.representation import RenderContext, render
 from scoring.features import Propensity
-from streams.record import VERSION, DecisionInputs, DecisionRecord, ScoredCandidate, ShownItem
+from streams.record import VERSION, DecisionInputs, DecisionRecord, ShownItem
 
 ENGINE = "offing-0.1.0"
 DEADLINE_SHORT = "deadline_short"
@@ -17,7 +19,7 @@ DEADLINE_SHORT = "deadline_short"
 
 def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> Decision:
     """Which offers to show this person, here, now, in their language; reads top to bottom as its steps."""
-    candidates = catalog.candidates(inputs)  # lazy (offer, subject), layout order, a sound superset
+    candidates = Candidates(catalog, inputs)  # lazy (offer, subject), layout order, a sound superset
     allowed = shortlist.take(candidates, (eligibility.rule_out, capping.rule_out), inputs)
     scored = arbitration.score(allowed, propensity, inputs)
     slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
@@ -25,7 +27,7 @@ def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> 
     return _conclude(inputs, catalog, propensity, (allowed, scored, slates))
 
 
-Worked = tuple[Screening, tuple[Scored, ...], tuple[Slate, ...]]
+Worked = tuple[Screening, Ranked, tuple[Slate, ...]]
 
 
 def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, worked: Worked) -> Decision:
@@ -39,17 +41,17 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         degraded=_degraded(inputs, allowed),
         placements=placements,
         ruled_out=_counts(allowed, scored, slates),
-        candidates=_candidates(scored),
+        candidates=scored.logged(),
         shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
         consulted=inputs.consulted,
     )
 
 
-def _counts(allowed: Screening, scored: tuple[Scored, ...], slates: tuple[Slate, ...]) -> tuple[tuple[str, int], ...]:
+def _counts(allowed: Screening, scored: Ranked, slates: tuple[Slate, ...]) -> tuple[tuple[str, int], ...]:
     """Counts of offers by why they are not shown; those allowed and not chosen are OUTRANKED."""
     shown = {slot.candidate.offer.id for slate in slates for slot in slate.slots if slot.scored is not None}
-    outranked = len({each.candidate.offer.facts.offer_id for each in scored} - shown)
+    outranked = scored.allowed.offers() - len(shown)
     counts = dict(allowed.ruled_out)
     if outranked:
         counts[Code.OUTRANKED] = outranked
@@ -61,15 +63,6 @@ def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
     cut = {Code.DEADLINE_EXCEEDED, Code.BEYOND_CANDIDATE_LIMIT} & {code for code, _ in allowed.ruled_out}
     short = inputs.candidate_limit < shortlist.ALLOW and len(allowed.kept) >= inputs.candidate_limit
     return tuple(sorted({*inputs.degraded, DEADLINE_SHORT})) if short and cut else inputs.degraded
-
-
-def _candidates(scored: tuple[Scored, ...]) -> tuple[ScoredCandidate, ...]:
-    found = []
-    for each in scored:
-        candidate = each.candidate
-        offer_id, about = candidate.offer.facts.offer_id, candidate.subject.key
-        found.append(ScoredCandidate(offer_id, about, each.score, each.rank_score, candidate.inclusion))
-    return tuple(found)
 
 
 def _shown_items(slates: tuple[Slate, ...], placements: tuple[PlacementSlate, ...]) -> Iterator[ShownItem]:

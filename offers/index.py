@@ -3,17 +3,22 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from offers import bits
 from offers.attribute_index import DiscreteIndex, NumberIndex, SetIndex
 from offers.bits import Words
-from offers.compiled import LAYERS, check
-from offers.condition import LOCATION, Condition, Leaf, Op, conjuncts
+from offers.compiled import LAYERS, Test, check, compile_condition
+from offers.condition import LOCATION, AnyOf, Condition, Leaf, Op, View, bare, conjuncts, leaves
 from offers.offer import Offer
 from offers.proposition import Check, Code
-from streams.attributes import SUBJECT_SCOPES, Facts
+from streams.attributes import SUBJECT_SCOPES
+from streams.ids import Millis
 from streams.places import Places, Whereabouts
 
 NUMERIC = (int, float)
 WHEREABOUTS_MEMO = 4096
+LEAST_SHARED = 8
+MOST_SHARED = 16
+"""Each costs every decision a question, whether its offers are still in or not."""
 
 
 def layers(offer: Offer) -> Iterable[tuple[Code, Condition]]:
@@ -27,8 +32,6 @@ def indexable(condition: Condition) -> bool:
     """Whether a conjunct is one question about one customer, context or location fact."""
     if not isinstance(condition, Leaf) or condition.attribute.split(".")[0] in SUBJECT_SCOPES:
         return False
-    if condition.fresh_ms is not None and (condition.on_missing or condition.op is Op.EXISTS):
-        return False  # when too old it may hold although the value says no: the index sees no ages
     if condition.op in (Op.WITHIN, Op.INSIDE, Op.HAS_ANY):
         return not condition.negated
     if condition.op is Op.IN and isinstance(next(iter(condition.operand), None), NUMERIC):
@@ -36,9 +39,17 @@ def indexable(condition: Condition) -> bool:
     return condition.op in (Op.IN, Op.RANGE, Op.EXISTS)
 
 
+Question = tuple[str, Millis | None]
+"""What a leaf asks: (attribute, how old its fact may be)."""
+
+
+def _question(leaf: Leaf) -> Question:
+    return leaf.attribute, leaf.fresh_ms
+
+
 @dataclass(slots=True)
 class AttributeIndex:
-    """All indexes over one attribute: an attribute may be asked in several shapes."""
+    """All indexes over one attribute asked within one age: it may be asked in several shapes."""
 
     values: DiscreteIndex | NumberIndex | None = None
     members: SetIndex | None = None
@@ -55,21 +66,59 @@ class Predicate:
     min_confidence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """An `any` that many offers share: asked once a decision instead of once an offer."""
+
+    test: Test
+    others: Words
+    """The offers that do not stand under it."""
+    exact: frozenset[tuple[int, int]]
+    """(position, number of the conjunct)"""
+
+
+def shared(layout: Sequence[Offer]) -> tuple[Alternatives, ...]:
+    """Those that most offers stand under, at most MOST_SHARED; each of at least LEAST_SHARED offers."""
+    asking: dict[Condition, list[tuple[int, int]]] = {}
+    for position, offer in enumerate(layout):
+        for number, (_, conjunct) in enumerate(layers(offer)):
+            if isinstance(conjunct, AnyOf) and not _of_subject(conjunct):
+                asking.setdefault(bare(conjunct), []).append((position, number))
+    often = [found for found in asking.items() if len(found[1]) >= LEAST_SHARED]
+    often.sort(key=lambda found: -len(found[1]))
+    return tuple(_alternatives(condition, found, len(layout)) for condition, found in often[:MOST_SHARED])
+
+
+def _alternatives(condition: Condition, asking: list[tuple[int, int]], size: int) -> Alternatives:
+    members = bits.of_positions([position for position, _ in asking], size)
+    return Alternatives(compile_condition(condition), ~members, frozenset(asking))
+
+
+def _of_subject(condition: Condition) -> bool:
+    return any(leaf.attribute.split(".")[0] in SUBJECT_SCOPES for leaf in leaves(condition))
+
+
 class ConditionIndex:
     """Built once per catalog from the offers in layout order; read by every decision."""
 
     def __init__(self, layout: Sequence[Offer], places: Places) -> None:
         self.size = len(layout)
         self.places = places
-        asked: dict[str, dict[int, list[tuple[int, Leaf]]]] = {}
+        asked: dict[Question, dict[int, list[tuple[int, Leaf]]]] = {}
         for position, offer in enumerate(layout):
             for number, (_, conjunct) in enumerate(layers(offer)):
                 if isinstance(conjunct, Leaf) and indexable(conjunct):
-                    asked.setdefault(conjunct.attribute, {}).setdefault(position, []).append((number, conjunct))
+                    asked.setdefault(_question(conjunct), {}).setdefault(position, []).append((number, conjunct))
         self.predicates: set[Predicate] = set()
-        self.location = self._sets(asked.pop(LOCATION, {}))
-        self.attributes = {name: self._attribute(found) for name, found in asked.items()}
-        self.reads = frozenset(self.attributes)
+        self.questions: dict[Question, AttributeIndex] = {}
+        self.places_asked: dict[Millis | None, AttributeIndex] = {}
+        for question, found in asked.items():
+            if question[0] == LOCATION:
+                self.places_asked[question[1]] = self._sets(found)
+            else:
+                self.questions[question] = self._attribute(found)
+        self.shared = shared(layout)
+        self._tests: dict[Condition, Test] = {}
         self._held: dict[tuple[str | None, int], tuple[Predicate, ...]] = {}
 
     def _attribute(self, asked: Mapping[int, list[tuple[int, Leaf]]]) -> AttributeIndex:
@@ -107,22 +156,33 @@ class ConditionIndex:
             return tuple((fence, leaf.min_confidence) for fence in leaf.operand)
         return leaf.operand
 
-    def masks(self, facts: Facts, whereabouts: Whereabouts) -> Iterable[Words]:
-        """One bitmap per indexed attribute: the offers it does not exclude. A superset, whatever the facts' age."""
-        for name, index in self.attributes.items():
+    def masks(self, view: View) -> Iterable[Words]:
+        """One bitmap per indexed question: the offers it does not exclude. A superset, whatever the facts."""
+        facts, now = view.facts, view.now
+        for (name, fresh_ms), index in self.questions.items():
             fact = facts.get(name)
+            if fact is not None and fresh_ms is not None and now - fact[1] > fresh_ms:
+                fact = None
             if index.values is not None:
                 yield index.values.missing if fact is None else index.values.words(fact[0])
             if index.members is not None:
                 held = fact[0] if fact is not None and isinstance(fact[0], tuple) else ()
                 yield index.members.missing if fact is None else index.members.words(held)
-        if self.location.members is not None:
-            held_places = self._places_held(whereabouts)
-            members = self.location.members
-            yield members.missing if held_places is None else members.words(held_places)
+        yield from self._of_place(view)
+        for alternatives in self.shared:
+            if not alternatives.test(view):
+                yield alternatives.others
 
-    def _places_held(self, whereabouts: Whereabouts) -> tuple[Hashable, ...] | None:
-        if whereabouts.cell is None:
+    def _of_place(self, view: View) -> Iterable[Words]:
+        for fresh_ms, index in self.places_asked.items():
+            held = self._places_held(view.whereabouts, fresh_ms, view.now)
+            if index.members is not None:
+                yield index.members.missing if held is None else index.members.words(held)
+
+    def _places_held(
+        self, whereabouts: Whereabouts, fresh_ms: Millis | None, now: Millis
+    ) -> tuple[Hashable, ...] | None:
+        if whereabouts.cell is None or (fresh_ms is not None and now - whereabouts.at > fresh_ms):
             return None
         key = (whereabouts.cell, whereabouts.accuracy_m)
         near = self._held.get(key)
@@ -141,15 +201,24 @@ class ConditionIndex:
     def residual(self, position: int, offer: Offer) -> tuple[Check, ...]:
         """Checks for the conjuncts of this offer that the index does not answer exactly, in explaining order."""
         return tuple(
-            check(conjunct, code)
+            check(conjunct, code, self._test(conjunct))
             for number, (code, conjunct) in enumerate(layers(offer))
             if not self._answered(position, number, conjunct)
         )
 
+    def _test(self, condition: Condition) -> Test:
+        """One closure for all conditions that ask the same: a decision answers it once."""
+        asks = bare(condition)
+        test = self._tests.get(asks)
+        if test is None:
+            test = self._tests[asks] = compile_condition(asks)
+        return test
+
     def _answered(self, position: int, number: int, conjunct: Condition) -> bool:
-        if not isinstance(conjunct, Leaf) or conjunct.fresh_ms is not None:
-            return False
-        index = self.location if conjunct.attribute == LOCATION else self.attributes.get(conjunct.attribute)
+        if not isinstance(conjunct, Leaf):
+            return any((position, number) in each.exact for each in self.shared)
+        places = conjunct.attribute == LOCATION
+        index = self.places_asked.get(conjunct.fresh_ms) if places else self.questions.get(_question(conjunct))
         return index is not None and (position, number) in index.exact
 
 

@@ -1,6 +1,6 @@
 """The decision's nouns, frozen: candidate, reason, screening, slate, decision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,14 +81,14 @@ class Candidate(msgspec.Struct, frozen=True):
     uncapped: bool = False
     """Nothing that this customer did counts against it."""
     value: float | None = None
-    """What an acceptance is worth, where no price of the market is in it; None: money.worth() tells."""
+    """What an acceptance is worth; None: money.worth() tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
     """What a step kept and how many offers it ruled out, by code."""
 
-    kept: tuple[Candidate, ...]
+    kept: Sequence[Candidate]
     ruled_out: tuple[tuple[Code, int], ...] = ()
     """Sorted by code."""
 

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 
-from offers.catalog import Candidates
+import numpy as np
+from numpy.typing import NDArray
+
+from offers.bits import Positions
+from offers.candidates import Candidates, Kept
 from offers.proposition import Candidate, Code, Reason, Screening
 from streams.bucket import bucket
 from streams.record import DecisionInputs
@@ -17,6 +20,8 @@ LOOK_AT = 2048
 """... or so many offers were looked at; of those left, DRAW are drawn."""
 DRAW = 128
 
+NO_LIMIT = 1 << 62
+
 Rule = Callable[[Candidate, DecisionInputs], Reason | None]
 
 
@@ -24,18 +29,20 @@ def take(candidates: Candidates, rules: Sequence[Rule], inputs: DecisionInputs) 
     """The allowed candidates, in the order looked at, and counts of why the others are not among them."""
     ruled_out: Counter[Code] = Counter()
     ruled_out[Code.INDEX_EXCLUDED] = candidates.index_excluded
-    if inputs.candidate_limit <= 0:
+    limit = inputs.candidate_limit
+    if limit <= 0:
         ruled_out[Code.DEADLINE_EXCEEDED] = candidates.count
         return Screening((), _sorted(ruled_out))
     screen = _Screen(candidates, rules, inputs, ruled_out)
-    looked_at = screen.in_order()
+    every_one = candidates.count <= EVALUATE_ALL and limit >= ALLOW
+    looked_at = screen.look(candidates.first(LOOK_AT), NO_LIMIT if every_one else limit)
     left = candidates.count - looked_at
     if left:
-        drawn = draw(inputs.decision_id, left, min(DRAW, inputs.candidate_limit))
-        for position in candidates.at_ranks([looked_at + rank for rank in drawn]):
-            screen.look_at(position, inclusion=len(drawn) / left)
+        drawn = draw(inputs.decision_id, left, min(DRAW, limit))
+        at = np.array(candidates.at_ranks([looked_at + rank for rank in drawn]), dtype=np.int64)
+        screen.look(at, NO_LIMIT, inclusion=len(drawn) / left)
         ruled_out[Code.BEYOND_CANDIDATE_LIMIT] = left - len(drawn)
-    return Screening(tuple(screen.kept), _sorted(ruled_out))
+    return Screening(candidates.allowed(screen.kept()), _sorted(ruled_out))
 
 
 class _Screen:
@@ -48,33 +55,38 @@ class _Screen:
         self.rules = rules
         self.inputs = inputs
         self.ruled_out = ruled_out
-        self.kept: list[Candidate] = []
+        self._blocks: list[Kept] = []
 
-    def in_order(self) -> int:
-        """Look at offers in layout order as far as the limits allow; how many were looked at."""
-        limit = self.inputs.candidate_limit
-        every_one = self.candidates.count <= EVALUATE_ALL and limit >= ALLOW
-        looked_at = 0
-        for position in islice(self.candidates.positions(), LOOK_AT):
-            if len(self.kept) >= limit and not every_one:
+    def look(self, positions: Positions, most: int, inclusion: float = 1.0) -> int:
+        """Look at these offers in order until `most` candidates are allowed; how many offers were looked at.
+
+        Of most offers it is known at once that they are allowed. The others are evaluated one by one.
+        """
+        settled = self.candidates.settled(positions)
+        allowed = settled.astype(np.intp)
+        before: list[int] = np.cumsum(allowed).tolist()
+        found: list[tuple[int, float]] = []
+        for at in np.flatnonzero(~settled).tolist():
+            if before[at] + len(found) >= most:
                 break
-            self.look_at(position, inclusion=1.0)
-            looked_at += 1
+            allowed[at] = self._evaluate(int(positions[at]), found)
+        looked_at = min(len(positions), int(np.searchsorted(np.cumsum(allowed), most)) + 1)
+        self._keep(positions[:looked_at], allowed[:looked_at], (~settled[:looked_at], found), inclusion)
         return looked_at
 
-    def look_at(self, position: int, inclusion: float) -> None:
-        """Evaluate one offer: each of its candidates is kept, or the offer is counted under its first reason."""
+    def _evaluate(self, position: int, found: list[tuple[int, float]]) -> int:
+        """Each candidate of an offer is kept, or the offer is counted under its first reason; how many were kept."""
         first: Reason | None = None
-        kept, before = self.kept, len(self.kept)
-        for candidate in self.candidates.of_offer(position, inclusion):
-            settled = candidate.presentable and candidate.uncapped and not candidate.residual
-            reason = None if settled else self._against(candidate)
+        before = len(found)
+        for number, value, doubtful in self.candidates.look(position):
+            reason = None if doubtful is None else self._against(doubtful)
             if reason is None:
-                kept.append(candidate)
+                found.append((number, value))
             elif first is None:
                 first = reason
-        if len(kept) == before:
+        if len(found) == before:
             self.ruled_out[Code.NO_SUBJECT if first is None else first.code] += 1
+        return len(found) - before
 
     def _against(self, candidate: Candidate) -> Reason | None:
         for rule in self.rules:
@@ -82,6 +94,33 @@ class _Screen:
             if reason is not None:
                 return reason
         return None
+
+    def _keep(
+        self,
+        positions: Positions,
+        allowed: NDArray[np.intp],
+        evaluated: tuple[NDArray[np.bool_], list[tuple[int, float]]],
+        inclusion: float,
+    ) -> None:
+        which, found = evaluated
+        kept = np.repeat(positions, allowed)
+        about, values = np.zeros(len(kept), dtype=np.intp), self.candidates.catalog.columns.values[kept]
+        if found:
+            spots = np.flatnonzero(np.repeat(which, allowed))
+            about[spots] = [number for number, _ in found]
+            values[spots] = [value for _, value in found]
+        self._blocks.append(Kept(kept, about, values, np.full(len(kept), inclusion)))
+
+    def kept(self) -> Kept:
+        """The candidates kept, in the order looked at."""
+        if len(self._blocks) == 1:
+            return self._blocks[0]
+        return Kept(
+            np.concatenate([block.positions for block in self._blocks]),
+            np.concatenate([block.about for block in self._blocks]),
+            np.concatenate([block.values for block in self._blocks]),
+            np.concatenate([block.inclusion for block in self._blocks]),
+        )
 
 
 def draw(seed: str, among: int, most: int) -> list[int]:

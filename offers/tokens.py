@@ -6,6 +6,7 @@ secret, the prefix and the namespace: a token of another namespace or of the oth
 
 import base64
 import binascii
+import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ MAX_ID_BYTES = 312
 
 (MAC 16, decision 19, expiry 9, rank up to 5, headers 16) and base64 then make 508 characters after the prefix.
 """
+BLOCK_BYTES = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 MIN_SECRET_BYTES = 16
 MAX_KEYS = 8
 
@@ -123,11 +127,32 @@ _READ_OFFER = msgspec.msgpack.Decoder(tuple[bytes, str, int, str, str, str, str,
 _READ_CUSTOMER = msgspec.msgpack.Decoder(tuple[str, int]).decode
 
 
+class Signer:
+    """HMAC-SHA256 (RFC 2104) under one key, whose two blocks are hashed once: for every token that is most of the work.
+
+    Equal to hmac.digest(key, payload, "sha256").
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes) -> None:
+        block = (hashlib.sha256(key).digest() if len(key) > BLOCK_BYTES else key).ljust(BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def mac(self, payload: bytes) -> bytes:
+        """The first MAC_BYTES of the digest."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(payload)
+        outer.update(inner.digest())
+        return outer.digest()[:MAC_BYTES]
+
+
 class OfferTokens:
     """Mints and reads offer tokens."""
 
     def __init__(self, keys: TokenKeys) -> None:
-        self._keys = keys.derived(OFFER)
+        self._keys = tuple(Signer(key) for key in keys.derived(OFFER))
 
     def mint(self, token: OfferToken) -> str:
         """At most MAX_TOKEN characters. Raises InvalidInput TOKEN_TOO_LONG if the ids exceed MAX_ID_BYTES together."""
@@ -177,7 +202,7 @@ class CustomerTokens:
     """Mints and reads customer tokens."""
 
     def __init__(self, keys: TokenKeys) -> None:
-        self._keys = keys.derived(CUSTOMER)
+        self._keys = tuple(Signer(key) for key in keys.derived(CUSTOMER))
 
     def mint(self, token: CustomerToken) -> str:
         """What `Authorization: Bearer` carries. Raises InvalidInput TOKEN_TOO_LONG."""
@@ -197,16 +222,15 @@ class CustomerTokens:
         return CustomerToken(CustomerId(customer), expires)
 
 
-def _seal(prefix: str, key: bytes, payload: bytes) -> str:
-    mac = hmac.digest(key, payload, "sha256")[:MAC_BYTES]
-    token = prefix + base64.urlsafe_b64encode(mac + payload).rstrip(b"=").decode()
+def _seal(prefix: str, key: Signer, payload: bytes) -> str:
+    token = prefix + base64.urlsafe_b64encode(key.mac(payload) + payload).rstrip(b"=").decode()
     if len(token) > MAX_TOKEN:
         message = f"the token would have {len(token)} characters, at most {MAX_TOKEN}: its ids are too long together"
         raise InvalidInput("TOKEN_TOO_LONG", f"{message}; shorten the offer, campaign, collection or placement id")
     return token
 
 
-def _open(prefix: str, keys: tuple[bytes, ...], token: str) -> bytes:
+def _open(prefix: str, keys: tuple[Signer, ...], token: str) -> bytes:
     if len(token) > MAX_TOKEN or not token.startswith(prefix) or not token.isascii():
         raise _malformed(prefix)
     body = token[len(prefix) :].encode()
@@ -220,7 +244,7 @@ def _open(prefix: str, keys: tuple[bytes, ...], token: str) -> bytes:
     mac, payload = sealed[:MAC_BYTES], sealed[MAC_BYTES:]
     genuine = False
     for key in keys:
-        genuine |= hmac.compare_digest(hmac.digest(key, payload, "sha256")[:MAC_BYTES], mac)
+        genuine |= hmac.compare_digest(key.mac(payload), mac)
     if not genuine:
         message = (
             f"this {prefix} token was not signed for this namespace by any key in use; use the token as it was given"

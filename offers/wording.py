@@ -103,18 +103,43 @@ def holes_of(representation: Representation, locale: str) -> tuple[Hole, ...]:
 
 Filled = Callable[[View, Quote | None], bool]
 """Whether a placeholder has a value."""
-Gaps = tuple[Filled, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gaps:
+    """What may be missing from some words. One for all words with the same placeholders, so that it can be a key."""
+
+    fillers: tuple[Filled, ...]
+    by_amount: bool
+    """Whether it matters what the price is, not only that there is one: then one subject has no one answer."""
+
+    def filled(self, view: View, quote: Quote | None) -> bool:
+        """Whether every placeholder has a value."""
+        for filler in self.fillers:
+            if not filler(view, quote):
+                return False
+        return True
 
 
 def gaps_of(representation: Representation, locale: str) -> Gaps:
     """holes_of(), each as the question whether it can be filled."""
-    return tuple(_filled(hole) for hole in holes_of(representation, locale))
+    return _gaps(holes_of(representation, locale))
+
+
+@lru_cache(maxsize=4_096)
+def _gaps(holes: tuple[Hole, ...]) -> Gaps:
+    by_amount = any(hole.name == "discount" or (hole.name == "price" and not _is_money(hole)) for hole in holes)
+    return Gaps(tuple(_filled(hole) for hole in holes), by_amount)
+
+
+def _is_money(hole: Hole) -> bool:
+    return hole.filter in ("", "money")
 
 
 def _filled(hole: Hole) -> Filled:
     """value_of(hole, ...) is not None, with what is known of the placeholder looked up once."""
     name, chosen = hole.name, hole.filter
-    if name == "price" and chosen in ("", "money"):
+    if name == "price" and _is_money(hole):
         return lambda view, quote: quote is not None
     if name in _FINDERS or chosen:
         return lambda view, quote: value_of(hole, view, quote) is not None

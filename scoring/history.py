@@ -91,26 +91,24 @@ def _age_h(bucket: int, current: int) -> float:
     return math.nan if bucket == _NEVER else (current - bucket) * BUCKET_MS / HOUR_MS
 
 
-def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp]) -> Rows:
-    """(n items, len(COLUMNS)): the customer's responses to each item.
+def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp], into: Rows | None = None) -> Rows:
+    """(n items, len(COLUMNS)): the customer's responses to each item. `into`: where to write them.
 
     `items` (n, 3): the codes of each item's offer, collection and campaign; what has no code is none of them.
     """
-    values = np.empty((len(items), len(COLUMNS)))
+    values = np.empty((len(items), len(COLUMNS))) if into is None else into
     values[:] = _NONE_OF_ANY
     if not tallies:
         return values
     values[:, :WIDTH] = tallies.get(_ALL, NOTHING)
-    for place, level in enumerate(LEVELS[1:], 1):
-        met = sorted(
-            (codes[about], numbers) for about, numbers in tallies.items() if about[0] == level and about in codes
-        )
-        if not met:
-            continue
-        known = np.array([code for code, _ in met])
-        column = items[:, place - 1]
-        spots = np.minimum(np.searchsorted(known, column), len(known) - 1)
-        hit = np.flatnonzero(known[spots] == column)
-        if len(hit):
-            values[hit, place * WIDTH : (place + 1) * WIDTH] = np.array([numbers for _, numbers in met])[spots[hit]]
+    met = sorted([(codes[about], numbers) for about, numbers in tallies.items() if about in codes])
+    if not met:
+        return values
+    # an offer, a collection and a campaign never share a code: all three are looked up at once
+    known = np.array([code for code, _ in met])
+    spots = np.minimum(np.searchsorted(known, items), len(known) - 1)
+    item, level = np.nonzero(known[spots] == items)
+    if len(item):
+        numbers = np.array([numbers for _, numbers in met])
+        values.reshape(len(items), len(LEVELS), WIDTH)[item, level + 1] = numbers[spots[item, level]]
     return values

@@ -1,14 +1,16 @@
 """Offer columns, computed once per offer and kept in one array: a decision's 100 offers are one indexed read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.encoding import Reader, read
 from scoring.features import Rows
+from scoring.lineup import Book, Lineup
 from streams.attributes import Value
 from streams.ids import Millis, OfferId
 from streams.instant import HOUR_MS
@@ -50,6 +52,8 @@ class _Generation:
     declared: Rows
     """(size, 3): starting mean, starting evidence, exposures trained on."""
     spots: dict[OfferId, tuple[OfferFacts, int]] = field(default_factory=dict)
+    of_book: WeakKeyDictionary[Book, Spots] = field(default_factory=WeakKeyDictionary)
+    """Where each offer of a book stands, NONE until it is met."""
     numbers: dict[About, int] = field(default_factory=dict)
     """The code of everything that stands in `codes`."""
     filled: int = 0
@@ -63,15 +67,15 @@ class OfferTable:
         self._writing = Lock()
         self._generation = self._made(64)
 
-    def find(self, offers: Sequence[OfferFacts]) -> "Found":
+    def find(self, lineup: Lineup) -> "Found":
         """What the table holds of these offers; those met for the first time are computed."""
         generation = self._generation
-        get = generation.spots.get
-        spots = [held[1] if (held := get(facts.offer_id)) and held[0] is facts else NONE for facts in offers]
-        if NONE in spots:
+        known = generation.of_book.get(lineup.book)
+        spots = None if known is None else known[lineup.positions]
+        if spots is None or NONE in spots:
             with self._writing:
-                generation, spots = self._learn(offers)
-        return Found(self, generation, np.array(spots, dtype=np.intp))
+                generation, spots = self._learn(lineup)
+        return Found(self, generation, spots)
 
     def block(self, generation: _Generation, spots: Spots, now: Millis) -> Rows:
         """(n, offer columns) at an instant."""
@@ -80,12 +84,18 @@ class OfferTable:
             block[:, column] += now / HOUR_MS
         return block
 
-    def _learn(self, offers: Sequence[OfferFacts]) -> tuple[_Generation, list[int]]:
+    def _learn(self, lineup: Lineup) -> tuple[_Generation, Spots]:
         """Called with the lock held."""
-        if self._generation.filled + len(offers) > len(self._generation.rows):
-            self._generation = self._next(len(offers))
-        generation = self._generation
-        return generation, [self._learnt(generation, facts) for facts in offers]
+        if self._generation.filled + len(lineup) > len(self._generation.rows):
+            self._generation = self._next(len(lineup))
+        generation, offers = self._generation, lineup.book.offers
+        known = generation.of_book.get(lineup.book)
+        if known is None:
+            known = np.full(len(offers), NONE, dtype=np.intp)
+        for position in np.unique(lineup.positions).tolist():
+            known[position] = self._learnt(generation, offers[position])
+        generation.of_book[lineup.book] = known
+        return generation, known[lineup.positions]
 
     def _learnt(self, generation: _Generation, facts: OfferFacts) -> int:
         spot = _spot(generation, facts)

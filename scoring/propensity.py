@@ -15,6 +15,7 @@ from scoring.calibration import Calibration
 from scoring.cold_start import Evidence, Starts, blend
 from scoring.compiled import Margins, load_compiled
 from scoring.features import FeatureList, Propensity, Rows, Scorable, Scores, check_protected, feature_list
+from scoring.lineup import lined_up
 from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, SAMPLE, check, invalid
 from scoring.rows import Plan, plan, rows_of
 from streams.attributes import AttributeSet
@@ -57,8 +58,9 @@ def prior(attributes: AttributeSet) -> Propensity:
     ready = plan(features)
 
     def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
-        found = ready.offers.find([facts for facts, _ in items])
-        return Scores(found.declared[:, 0], rows_of(inputs, items, ready, found))
+        lineup = lined_up(items)
+        found = ready.offers.find(lineup)
+        return Scores(found.declared[:, 0], rows_of(inputs, lineup, ready, found))
 
     return Propensity(PRIOR, features.names, features.reads, score)
 
@@ -73,9 +75,10 @@ def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
         check_protected(model.plan.features, attributes)
 
     def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
-        found = model.plan.offers.find([facts for facts, _ in items])
-        made = rows_of(inputs, items, model.plan, found)
-        if not items:
+        lineup = lined_up(items)
+        found = model.plan.offers.find(lineup)
+        made = rows_of(inputs, lineup, model.plan, found)
+        if not len(lineup):
             return Scores(np.empty(0), made)
         return Scores(model.probability(made, found.declared), made)
 

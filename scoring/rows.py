@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scoring.encoding import Reader, read, readers
 from scoring.features import FeatureList, Part, Rows, Scorable, Transform
 from scoring.history import COLUMNS, history, tally
+from scoring.lineup import Lineup, lined_up
 from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
 from streams.errors import InvalidInput
 from streams.ids import OfferId
@@ -66,21 +67,25 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
 
 def rows(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
     """(n items, n features) in the order of the items and of the feature list, NaN for missing."""
-    return rows_of(inputs, items, plan, plan.offers.find([facts for facts, _ in items]))
+    lineup = lined_up(items)
+    return rows_of(inputs, lineup, plan, plan.offers.find(lineup))
 
 
-def rows_of(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan, found: Found) -> Rows:
+def rows_of(inputs: DecisionInputs, lineup: Lineup, plan: Plan, found: Found) -> Rows:
     """rows() of offers that were found in the plan's table already."""
     spans = plan.spans
-    made: Rows = np.empty((len(items), len(plan.features.columns)))
-    if not items:
+    made: Rows = np.empty((len(lineup), len(plan.features.columns)))
+    if not len(lineup):
         return made
     common = spans[Part.COMMON]
     made[:, common] = read(_common_facts(inputs), plan.common, common.stop - common.start, inputs.now)
     made[:, spans[Part.OFFER]] = found.rows(inputs.now)
-    made[:, spans[Part.SUBJECT]] = _subjects(inputs, items, plan)
-    told = history(tally(inputs.profile, inputs.now), found.numbers, found.codes)
-    made[:, spans[Part.HISTORY]] = told if plan.picks is None else told[:, plan.picks]
+    made[:, spans[Part.SUBJECT]] = _subjects(inputs, lineup, plan)
+    told = made[:, spans[Part.HISTORY]]
+    if plan.picks is None:
+        history(tally(inputs.profile, inputs.now), found.numbers, found.codes, told)
+    else:
+        told[:] = history(tally(inputs.profile, inputs.now), found.numbers, found.codes)[:, plan.picks]
     made[:, spans[Part.OWN]] = _own(made, found.named)
     return made
 
@@ -94,18 +99,11 @@ def _common_facts(inputs: DecisionInputs) -> FactDict:
     return facts
 
 
-def _subjects(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
+def _subjects(inputs: DecisionInputs, lineup: Lineup, plan: Plan) -> Rows:
     span = plan.spans[Part.SUBJECT]
-    first = items[0][1]
-    if all([subject is first for _, subject in items]):
-        return np.array([read(first.facts, plan.subject, span.stop - span.start, inputs.now)])
-    spots: dict[int, int] = {}
-    blocks: list[list[float]] = []
-    for _, subject in items:
-        if id(subject) not in spots:
-            spots[id(subject)] = len(blocks)
-            blocks.append(read(subject.facts, plan.subject, span.stop - span.start, inputs.now))
-    return np.array(blocks)[[spots[id(subject)] for _, subject in items]]
+    width = span.stop - span.start
+    blocks = np.array([read(subject.facts, plan.subject, width, inputs.now) for subject in lineup.subjects])
+    return blocks if len(blocks) == 1 else blocks[lineup.about]
 
 
 def _own(made: Rows, named: Spots) -> Rows:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon, Polygon, STRtree
 
 from streams.distances import Floats, LatLon, metres_per_degree, ring
+from streams.memo import Memo
 
 Area: TypeAlias = Polygon | MultiPolygon
 
@@ -22,6 +23,18 @@ CIRCLE_POINTS = 96
 FEW = 512
 """Up to so many fences a comparison of all bounds is quicker than the tree: 5 µs against 30."""
 ORIGIN = shapely.Point(0, 0)
+SQUARE = 1 / 256
+"""Degrees; 434 m from south to north."""
+SQUARES = 16_384
+"""Remembered; about 5 MB."""
+SLACK = 1.01
+"""The map is flat around the square's centre and not around the point: that is off by less than this."""
+SURE_WITHIN_M = 1_000.0
+"""A worse accuracy is measured each time."""
+FAR_NORTH, FAR_EAST = 80.0, 179.0
+"""Beyond, squares are thin or cut."""
+_Sure = tuple[str, bool, float]
+"""(fence id, whether it holds the square's centre, metres to its edge that every point of the square has at least)"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,16 +88,51 @@ class FenceIndex:
         self._bounds = shapely.bounds(self._areas).T if self._ids else np.empty((4, 0))
         """(4, fences): least longitude and latitude, greatest longitude and latitude."""
         self._wraps = bool(self._ids) and float(shapely.bounds(self._areas)[:, 2].max()) > 180
+        self._squares: Memo[tuple[int, int], tuple[_Sure, ...]] = Memo(SQUARES)
 
     def hits(self, point: LatLon, accuracy_m: float) -> tuple[tuple[str, int], ...]:
         """(fence id, confidence) by id. 3: inside, the edge farther than the accuracy. 2: inside. 1: outside, the edge
         no farther than the accuracy."""
+        lat, lon = point
+        if accuracy_m <= SURE_WITHIN_M and not self._wraps and abs(lat) < FAR_NORTH and abs(lon) < FAR_EAST:
+            surely = self._surely(lon, lat, accuracy_m)
+            if surely is not None:
+                return surely
+        return self.measured(point, accuracy_m)
+
+    def measured(self, point: LatLon, accuracy_m: float) -> tuple[tuple[str, int], ...]:
+        """hits(), every edge that may matter measured from the point itself."""
         lat, lon = point
         best: dict[str, int] = {}
         for turned in self._turns(lon, lat, accuracy_m):
             for fence, confidence in self._hits_at(turned, lat, accuracy_m):
                 best[fence] = max(confidence, best.get(fence, 0))
         return tuple(sorted(best.items()))
+
+    def _surely(self, lon: float, lat: float, accuracy_m: float) -> tuple[tuple[str, int], ...] | None:
+        """hits() where no edge is so near that it matters where in its square the point is; None: it may matter."""
+        square = int(lon // SQUARE), int(lat // SQUARE)
+        inside = []
+        for fence, within, clear_m in self._squares.get(square, lambda: self._square(square)):
+            if clear_m <= accuracy_m:
+                return None
+            if within:
+                inside.append((fence, 3))
+        return tuple(inside)
+
+    def _square(self, square: tuple[int, int]) -> tuple[_Sure, ...]:
+        """Of a square of the map: each fence that holds it or has an edge near, as seen from its centre."""
+        lon, lat = ((number + 0.5) * SQUARE for number in square)
+        east_m, north_m = metres_per_degree(lat)
+        half_m = np.hypot(east_m, north_m) * SQUARE / 2 * SLACK
+        reach_m = (SURE_WITHIN_M + half_m) * SLACK
+        near = self._near(lon, lat, reach_m / east_m, reach_m / north_m)
+        if not len(near):
+            return ()
+        within = shapely.intersects_xy(self._areas[near], lon, lat)
+        clear_m = edge_distances_m(self._edges[near], lon, lat) / SLACK - half_m
+        found = zip([self._ids[at] for at in near.tolist()], within.tolist(), clear_m.tolist(), strict=True)
+        return tuple(sorted(each for each in found if each[1] or each[2] <= SURE_WITHIN_M))
 
     def _turns(self, lon: float, lat: float, accuracy_m: float) -> Iterator[float]:
         """The longitude, and the same place a turn further on where fences or the accuracy reach across 180."""

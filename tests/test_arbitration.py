@@ -87,7 +87,7 @@ def test_the_order_is_total_whatever_order_candidates_come_in() -> None:
 
 
 def test_nothing_allowed_is_nothing_scored() -> None:
-    assert score(Screening(()), declared(), inputs()) == ()
+    assert list(score(Screening(()), declared(), inputs())) == []
 
 
 def test_an_acceptance_is_worth_its_amount_and_the_margins_share_of_the_price() -> None:

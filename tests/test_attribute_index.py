@@ -26,7 +26,7 @@ def view(value: Value | None) -> View:
 
 def passing(words: Words, size: int) -> set[int]:
     """Positions let through, without the padding bits that only a complement sets."""
-    return set(bits.walk(words & bits.of_positions(list(range(size)), size)))
+    return set(bits.every(words & bits.of_positions(list(range(size)), size)))
 
 
 def plainly(conjuncts: Conjuncts, size: int, value: Value | None) -> set[int]:

@@ -1,5 +1,6 @@
 """The bench's world: as many offers are left as it says, and the service rolled by hand shows the same ones."""
 
+import ast
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadtests.bench import by_hand, campaigns
+from loadtests.bench import by_hand, campaigns, handrolled
 from loadtests.bench.customers import CROWDS, DENSE_CROWD, REFERENCE, Crowd, question
 from loadtests.bench.handrolled.app import opened, read_profile
 from loadtests.bench.handrolled.decision import Service, decide
@@ -90,6 +91,19 @@ def test_the_service_rolled_by_hand_shows_the_same_offers_at_the_same_prices(wor
 def test_without_what_the_customer_met_it_would_show_others(world: World) -> None:
     (placement,) = world.hand(REFERENCE, 3, events=[])["placements"]
     assert {item["offer_id"] for item in placement["items"]} & set(campaigns.RULED_OUT[:4])
+
+
+def test_the_service_rolled_by_hand_takes_nothing_from_offing() -> None:
+    named = {
+        alias.name if isinstance(node, ast.Import) else str(node.module)
+        for path in Path(handrolled.__path__[0]).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name for name in named if name.split(".")[0] in ("offers", "scoring", "streams")} == set()
+    ours = {name for name in named if name.startswith("loadtests")}
+    assert ours and all(name.startswith(handrolled.__name__) for name in ours)
 
 
 def test_campaigns_are_the_same_for_the_same_number_and_day() -> None:

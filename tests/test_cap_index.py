@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offers import bits
+from offers.candidates import Candidates
 from offers.cap_index import NONE_TOUCHED, CapIndex
 from offers.capping import limit_reached, reached
 from offers.offer import Limit, Offer, RelativeTime, Suppression, Window
@@ -71,7 +71,7 @@ def test_a_catalog_marks_the_candidates_that_nothing_counts_against() -> None:
     capped: list[Offer] = [offer(name, limits=(Limit("exposed", "customer", "offer", 1, DAILY),)) for name in "ab"]
     book = catalog(capped)
     situation = inputs(profile=MaskedProfile(counters=counters((happened("exposed", capped[0]), NOW))))
-    found = book.candidates(situation)
+    found = Candidates(book, situation)
     [a], [b] = (found.of_offer(position) for position in found.positions())
     assert (a.offer.id, a.uncapped, b.offer.id, b.uncapped) == ("a", False, "b", True)
-    assert bits.holds(found.words, 1) and not bits.holds(bits.empty(2), 1)
+    assert found.settled(found.positions()).tolist() == [False, True]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offers.capping import Counted, counted, reached, rule_out, since
+from offers.capping import counted, reached, rule_out, since
 from offers.offer import Limit, Offer, RelativeTime, Selector, Suppression, Window
 from offers.proposition import Code, Reason
 from streams.ids import CampaignId, Millis, OfferId
@@ -214,6 +214,6 @@ def test_counting_adds_up_placements_devices_and_subjects() -> None:
     each = offer("each")
     keys = [happened("exposed", each, about, placement) for about in ("", "booking:b1") for placement in ("a", "b")]
     profile = MaskedProfile(counters=counters(*[(key, NOW) for key in keys], (keys[0], NOW - DAY_MS)))
-    assert counted(profile, Counted("exposed", "offer"), each.facts, None) == 5
-    assert counted(profile, Counted("exposed", "offer"), each.facts, bucket_of(NOW)) == 4
-    assert counted(profile, Counted("exposed", "offer", "booking:b1"), each.facts, None) == 2
+    assert counted(profile, ("exposed", "offer", None), each.facts, None) == 5
+    assert counted(profile, ("exposed", "offer", None), each.facts, bucket_of(NOW)) == 4
+    assert counted(profile, ("exposed", "offer", "booking:b1"), each.facts, None) == 2

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from offers import bits, eligibility
+from offers.candidates import Candidates
 from offers.catalog import FOREVER, Catalog, prior_value
 from offers.condition import All, Leaf, Op
 from offers.offer import (
@@ -35,7 +36,7 @@ TIER = Leaf("customer.tier", Op.IN, ("gold",))
 
 
 def surviving(book: Catalog, situation: DecisionInputs) -> list[str]:
-    return [book.layout[position].id for position in bits.walk(book.survivors(situation))]
+    return [book.layout[position].id for position in bits.every(book.survivors(situation))]
 
 
 def test_offers_are_laid_out_by_what_they_are_worth_and_then_by_id() -> None:
@@ -82,7 +83,7 @@ def test_schedule_words_and_consent_are_answered_before_any_condition() -> None:
 
 def test_what_is_live_and_excluded_is_counted_without_the_fallbacks() -> None:
     book = catalog([offer("gold", eligibility=TIER), offer("any"), offer("fallback", fallback=True)])
-    found = book.candidates(inputs())
+    found = Candidates(book, inputs())
     assert (found.count, found.index_excluded) == (1, 1)
     assert found.at_ranks([0]) == [book.layout.index(book.by_id[offer("any").id])]
 
@@ -92,14 +93,14 @@ def test_no_bit_beyond_the_last_offer_survives() -> None:
         lenient = Leaf("customer.tier", Op.IN, ("x",), negated=True, on_missing=True)
         book = catalog([offer(f"o{n:03}", eligibility=lenient) for n in range(size)])
         assert len(surviving(book, inputs())) == size
-        assert book.candidates(inputs({"customer.tier": ("gold", NOW)})).count == size
+        assert Candidates(book, inputs({"customer.tier": ("gold", NOW)})).count == size
 
 
 def test_an_empty_catalog_decides_nothing() -> None:
     book = catalog([])
     assert surviving(book, inputs()) == []
     assert book.interval(NOW) == (NOW, FOREVER)
-    assert list(book.candidates(inputs()).positions()) == []
+    assert list(Candidates(book, inputs()).positions()) == []
 
 
 def test_an_interval_does_not_depend_on_when_it_was_asked_for_first() -> None:
@@ -193,16 +194,16 @@ def test_friends_are_read_where_words_tell_of_them() -> None:
 def test_candidates_are_an_offer_with_each_of_its_subjects_and_share_their_views() -> None:
     first, second = Subject("booking:b1", {"booking.id": ("b1", NOW)}), Subject("booking:b2")
     book = catalog([offer("general"), offer("upgrade", about=BOOKINGS), offer("lounge", about=BOOKINGS)], PLACES)
-    found = book.candidates(inputs({"customer.age": (7, NOW)}, subjects={BOOKINGS.key: (first, second)}))
-    made = {book.layout[position].id: found.of_offer(position, 0.5) for position in found.positions()}
+    found = Candidates(book, inputs({"customer.age": (7, NOW)}, subjects={BOOKINGS.key: (first, second)}))
+    made = {book.layout[position].id: found.of_offer(position) for position in found.positions()}
     assert {name: [each.subject.key for each in each_made] for name, each_made in made.items()} == {
         "general": [""], "lounge": ["booking:b1", "booking:b2"], "upgrade": ["booking:b1", "booking:b2"],
     }  # fmt: skip
     lounge, upgrade, general = (made[OfferId(name)][0] for name in ("lounge", "upgrade", "general"))
     assert lounge.view is upgrade.view
     assert (lounge.view.subject, lounge.view.facts) == (first.facts, {"customer.age": (7, NOW)})
-    assert (general.subject, general.view.subject, general.inclusion) == (NOTHING, {}, 0.5)
-    none = book.candidates(inputs())
+    assert (general.subject, general.view.subject) == (NOTHING, {})
+    none = Candidates(book, inputs())
     assert not none.of_offer(book.layout.index(book.by_id[upgrade.offer.id]))
 
 
@@ -241,9 +242,10 @@ def test_what_is_called_presentable_has_no_obstacle(body: str, price: Price | No
     knowing = Subject("booking:b1", {"sailing.departure": (NOW + 1, NOW), "market.fare.deck": (5_000, NOW)})
     subjects = (knowing, Subject("booking:b2", {"sailing.departure": (NOW, NOW)}), Subject("booking:b3"))
     situation = inputs(subjects={BOOKINGS.key: subjects})
-    found = catalog([each]).candidates(situation).of_offer(0)
-    assert [candidate.subject for candidate in found] == list(subjects)
-    for candidate in found:
+    found = Candidates(catalog([each]), situation)
+    assert [candidate.subject for candidate in found.of_offer(0)] == list(subjects)
+    for candidate, (number, _, doubtful) in zip(found.of_offer(0), found.look(0), strict=True):
         obstacles = list(eligibility.obstacles(candidate, situation))
+        assert doubtful is not None or not obstacles
         assert not (candidate.presentable and obstacles)
-        assert candidate.presentable or obstacles or ends is not None, "or it is asked about for nothing"
+        assert doubtful is None or obstacles or ends is not None, f"subject {number} is asked about for nothing"

@@ -55,8 +55,8 @@ def test_what_the_decision_counted_is_what_the_verdicts_say(found: list[Offer], 
     situation = msgspec.structs.replace(situation, subjects=one_each)
     decision = decide(situation, book, PRIOR)
     judged = {each.offer_id: each for each in explain(situation, book, decision)}
-    live = {book.layout[p].id for p in bits.walk(book.live(book.interval(situation.now), situation.seasons)[0])}
-    survived = {book.layout[p].id for p in bits.walk(book.survivors(situation))}
+    live = {book.layout[p].id for p in bits.every(book.live(book.interval(situation.now), situation.seasons)[0])}
+    survived = {book.layout[p].id for p in bits.every(book.survivors(situation))}
     counted = Counter(_told(judged[name]) for name in survived)
     counted[Code.INDEX_EXCLUDED] = len(live - survived)
     del counted[Code.SELECTED]

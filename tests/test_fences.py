@@ -206,3 +206,30 @@ def test_few_and_many_fences_find_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(fences, "FEW", 0)
     assert [index.hits(point, accuracy_m) for point, accuracy_m in fixes] == few
     assert any(few) and not all(few)
+
+
+@given(
+    st.lists(st.tuples(st.floats(9.9, 10.1), st.floats(43.4, 43.6), st.floats(20, 6_000)), min_size=1, max_size=4),
+    st.lists(st.tuples(st.floats(9.85, 10.15), st.floats(43.35, 43.65), st.floats(0, 1_200)), min_size=1, max_size=8),
+)
+@settings(max_examples=150, deadline=None)
+def test_what_is_known_of_a_square_is_what_is_measured_from_the_point(
+    circles: list[tuple[float, float, float]], points: list[tuple[float, float, float]]
+) -> None:
+    index = fenced(**{f"f{n}": circle((lat, lon), radius_m) for n, (lon, lat, radius_m) in enumerate(circles)})
+    for lon, lat, accuracy_m in points:
+        assert index.hits((lat, lon), accuracy_m) == index.measured((lat, lon), accuracy_m)
+
+
+@pytest.mark.parametrize("lat", [-79.99, 0.0, 43.5558, 79.99])
+def test_at_an_edge_and_at_the_corners_of_a_square_it_is_measured(lat: float) -> None:
+    lon = 1_234 * fences.SQUARE
+    index = fenced(here=circle((lat, lon), 700.0), hole=circle((lat, lon + 0.01), 90.0))
+    east_m, _ = metres_per_degree(lat)
+    told = 0
+    for step in range(-60, 61):
+        for up in (0.0, 1e-9, fences.SQUARE - 1e-9, fences.SQUARE / 2):
+            point = (lat + up, lon + step * 30 / east_m)
+            assert index.hits(point, 25.0) == index.measured(point, 25.0), point
+            told += index._surely(point[1], point[0], 25.0) is not None
+    assert 0 < told < 484, "some are known, some are measured"

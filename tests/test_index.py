@@ -1,5 +1,6 @@
 """The index is a sound superset and with the residual equals the plain evaluator (idea 4)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from offers import bits, explain
+from offers.candidates import Candidates
 from offers.catalog import Catalog
 from offers.condition import ALWAYS, LOCATION, All, AnyOf, Condition, Leaf, Op, negate
 from offers.eligibility import rule_out
+from offers.index import LEAST_SHARED
 from offers.offer import Offer, Schedule, Selector
 from streams.attributes import Value
 from streams.places import Fix, Places, Whereabouts
@@ -19,6 +22,7 @@ from tests.geography import FENCES, PLACES
 
 HOUR = 3_600_000
 BOOKINGS = Selector("booking")
+WRITTEN = representation(("it", "en"))
 
 
 def values_of(attribute: str) -> st.SearchStrategy[Value]:
@@ -147,7 +151,7 @@ def situations(draw: st.DrawFn) -> DecisionInputs:
 
 def allowed_by_index(book: Catalog, situation: DecisionInputs) -> set[tuple[str, str]]:
     """What the hot path allows: survivors of the index whose residual checks hold."""
-    candidates = book.candidates(situation)
+    candidates = Candidates(book, situation)
     return {
         (candidate.offer.id, candidate.subject.key)
         for position in candidates.positions()
@@ -181,6 +185,46 @@ def test_index_and_residual_equal_the_plain_evaluator_in_10000_cases(
     check_index_equals_plain(found, situation)
 
 
+ALTERNATIVES = (
+    AnyOf((Leaf("customer.newsletter", Op.IN, (True,)), Leaf("customer.age", Op.RANGE, low=4))),
+    AnyOf((Leaf("customer.tier", Op.IN, ("gold",), on_missing=True), Leaf("customer.tastes", Op.HAS_ALL, ("a", "b")))),
+    AnyOf((Leaf("customer.age", Op.EXISTS, negated=True), Leaf("context.weather", Op.IN, ("sunny",), fresh_ms=HOUR))),
+    AnyOf(()),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ALTERNATIVES), leaf(SHARED)), min_size=20, max_size=40), situations())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_alternatives_that_many_offers_share_are_answered_as_for_each_alone(
+    drawn: list[tuple[Condition, Leaf]], situation: DecisionInputs
+) -> None:
+    found = [offer(f"o{n}", eligibility=All(parts), representation=WRITTEN) for n, parts in enumerate(drawn)]
+    check_index_equals_plain(found, situation)
+
+
+def test_alternatives_that_many_offers_share_leave_nothing_to_be_asked() -> None:
+    either = AnyOf((Leaf("customer.age", Op.RANGE, low=4, where="a"), Leaf("customer.home", Op.IN, ("ITLIV",))))
+    often = [offer(f"o{n}", eligibility=replace(either, where=f"o{n}.yaml:3")) for n in range(LEAST_SHARED)]
+    rare = [offer("r", eligibility=AnyOf((*either.children, Leaf("customer.home", Op.IN, ("FRBIA",)))))]
+    book = catalog([*often, *rare])
+    assert [len(each.residual) for each in sorted(book.standing, key=lambda each: each.offer.id)] == [0] * 8 + [1]
+    assert Candidates(book, inputs({"customer.age": (5, NOW)})).count == 9
+    assert Candidates(book, inputs({"customer.age": (3, NOW)})).count == 1, "the rare one is asked"
+
+
+def test_an_age_that_is_asked_for_is_answered_by_the_index() -> None:
+    fresh = Leaf("customer.home", Op.IN, ("ITLIV",), fresh_ms=HOUR)
+    near = Leaf(LOCATION, Op.WITHIN, ("port:ITLIV",), radius_m=30_000.0, fresh_ms=HOUR)
+    book = catalog([offer("home", eligibility=fresh), offer("near", eligibility=near)], PLACES)
+    assert [each.residual for each in book.standing] == [(), ()]
+    here = PLACES.resolve(Fix(43.55, 10.30, 20.0, NOW - HOUR), "precise")
+    late = PLACES.resolve(Fix(43.55, 10.30, 20.0, NOW - HOUR - 1), "precise")
+    known = inputs({"customer.home": ("ITLIV", NOW - HOUR)}, whereabouts=here)
+    assert allowed_by_index(book, known) == {("home", ""), ("near", "")}
+    stale = inputs({"customer.home": ("ITLIV", NOW - HOUR - 1)}, whereabouts=late)
+    assert Candidates(book, stale).count == 0
+
+
 def test_with_62_survivors_among_100000_offers_all_are_found() -> None:
     rare = set(range(0, 100_000, 1613))
     wanted = Leaf("customer.home", Op.IN, ("ITLIV",))
@@ -189,7 +233,7 @@ def test_with_62_survivors_among_100000_offers_all_are_found() -> None:
     book = catalog(
         offer(f"o{n:06}", eligibility=wanted if n in rare else others, representation=shared) for n in range(100_000)
     )
-    candidates = book.candidates(inputs({"customer.home": ("ITLIV", NOW)}))
+    candidates = Candidates(book, inputs({"customer.home": ("ITLIV", NOW)}))
     assert len(rare) == 62
     assert candidates.count == 62
     assert candidates.index_excluded == 100_000 - 62

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+from offers.candidates import Candidates
 from offers.catalog import Catalog
 from streams.memo import Memo
 from tests.catalogs import NOW, catalog, inputs, offer
@@ -24,7 +25,7 @@ def test_a_full_memo_starts_again() -> None:
 def test_a_catalog_that_answered_is_gone_once_it_is_let_go_of() -> None:
     def answered() -> "weakref.ref[Catalog]":
         book = catalog([offer("a"), offer("b")], PLACES)
-        found = book.candidates(inputs())
+        found = Candidates(book, inputs())
         assert [found.of_offer(position)[0].offer.id for position in found.positions()] == ["a", "b"]
         assert book.active_seasons({}, NOW)[0] == ()
         return weakref.ref(book)

@@ -6,26 +6,30 @@ from functools import cache
 
 import pytest
 
+from offers.candidates import Candidates
 from offers.catalog import Catalog
-from offers.condition import AnyOf, Leaf, Op
-from offers.offer import Selector, Value
+from offers.condition import Leaf, Op
+from offers.offer import Limit, Selector, Value, Window
 from offers.proposition import Candidate, Code, Reason, Screening
 from offers.shortlist import draw, take
 from streams.ids import DecisionId
+from streams.profile import MaskedProfile
 from streams.record import DecisionInputs, Subject
 from tests.catalogs import NOW, catalog, inputs, offer, representation
+from tests.deciding import counters, happened
 
 Rule = Callable[[Candidate, DecisionInputs], Reason | None]
 SHARED = representation(("it",))
 ELSEWHERE = Leaf("customer.home", Op.IN, ("ITOLB",))
-OPEN = AnyOf((Leaf("customer.home", Op.EXISTS), Leaf("customer.home", Op.EXISTS, negated=True)))
-"""Always true, and never answered by the index: whoever stands under it has to be asked."""
+LOOSE = Limit("exposed", "booking", "all", 9, Window())
+"""Counts apart for each booking, so whoever stands under it has to be asked once the customer has seen anything."""
+SEEN = MaskedProfile(counters=counters((happened("exposed", offer("seen")), NOW)))
 
 
 @cache
 def book(size: int) -> Catalog:
     """Offers o00000, o00001, ... in this layout, all alike."""
-    return catalog(offer(f"o{n:05}", representation=SHARED, eligibility=OPEN) for n in range(size))
+    return catalog(offer(f"o{n:05}", representation=SHARED, limits=(LOOSE,)) for n in range(size))
 
 
 def number(candidate: Candidate) -> int:
@@ -49,8 +53,8 @@ def looked(size: int, rule: Rule = anyone, limit: int = 384, seed: str = "d-1") 
         seen.append(number(candidate))
         return rule(candidate, given)
 
-    asked = inputs(decision_id=DecisionId(seed), candidate_limit=limit)
-    return take(book(size).candidates(asked), (watching,), asked), seen
+    asked = inputs(decision_id=DecisionId(seed), candidate_limit=limit, profile=SEEN)
+    return take(Candidates(book(size), asked), (watching,), asked), seen
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512])
@@ -120,33 +124,33 @@ def test_what_the_index_excluded_is_counted_and_not_looked_at() -> None:
     offers = [offer(f"o{n:05}", eligibility=ELSEWHERE, representation=SHARED) for n in range(30)]
     mixed = catalog([*offers, offer("o99999", representation=SHARED)])
     asked = inputs({"customer.home": ("ITLIV", NOW)})
-    found = take(mixed.candidates(asked), (anyone,), asked)
+    found = take(Candidates(mixed, asked), (anyone,), asked)
     assert [each.offer.id for each in found.kept] == ["o99999"]
     assert found.ruled_out == ((Code.INDEX_EXCLUDED, 30),)
 
 
 def test_an_offer_counts_once_however_many_subjects_it_has() -> None:
     bookings = Selector("booking")
-    upgrade = offer("upgrade", about=bookings, eligibility=OPEN)
+    upgrade = offer("upgrade", about=bookings, limits=(LOOSE,))
     none = offer("none", about=Selector("venue", "here"))
     subjects = {bookings.key: tuple(Subject(f"booking:b{n}") for n in range(3))}
-    asked = inputs(subjects=subjects)
+    asked = inputs(subjects=subjects, profile=SEEN)
     codes = {"booking:b0": Code.CAP_BOOKING_REACHED, "booking:b1": Code.SUPPRESSED, "booking:b2": None}
 
     def per_subject(candidate: Candidate, given: DecisionInputs) -> Reason | None:
         code = codes[candidate.subject.key]
         return None if code is None else Reason(code)
 
-    some = take(catalog([upgrade, none]).candidates(asked), (per_subject,), asked)
+    some = take(Candidates(catalog([upgrade, none]), asked), (per_subject,), asked)
     assert [each.subject.key for each in some.kept] == ["booking:b2"]
     assert some.ruled_out == ((Code.NO_SUBJECT, 1),)
     codes["booking:b2"] = Code.PRICE_UNKNOWN
-    nothing = take(catalog([upgrade, none]).candidates(asked), (per_subject,), asked)
+    nothing = take(Candidates(catalog([upgrade, none]), asked), (per_subject,), asked)
     assert nothing.ruled_out == ((Code.CAP_BOOKING_REACHED, 1), (Code.NO_SUBJECT, 1)), "the first subject's reason"
 
 
 def test_the_first_rule_against_it_gives_the_reason() -> None:
-    asked = inputs()
+    asked = inputs(profile=SEEN)
     calls: list[str] = []
 
     def first(candidate: Candidate, given: DecisionInputs) -> Reason | None:
@@ -157,7 +161,7 @@ def test_the_first_rule_against_it_gives_the_reason() -> None:
         calls.append("second")
         return Reason(Code.SUPPRESSED)
 
-    found = take(book(1).candidates(asked), (first, second), asked)
+    found = take(Candidates(book(1), asked), (first, second), asked)
     assert (found.ruled_out, calls) == (((Code.SUITABILITY_FAILED, 1),), ["first"])
 
 
@@ -165,7 +169,7 @@ def test_looking_follows_the_layout_by_worth() -> None:
     worths = [3.0, 9.0, 1.0]
     ranked = catalog(offer(f"o{n}", value=Value(worth), representation=SHARED) for n, worth in enumerate(worths))
     asked = inputs()
-    assert [each.offer.id for each in take(ranked.candidates(asked), (anyone,), asked).kept] == ["o1", "o0", "o2"]
+    assert [each.offer.id for each in take(Candidates(ranked, asked), (anyone,), asked).kept] == ["o1", "o0", "o2"]
 
 
 def test_a_draw_is_distinct_ascending_and_repeatable() -> None:

@@ -1,18 +1,21 @@
 """Tokens: what is minted is read back, anything else is refused, and none is longer than 512 characters."""
 
 import dataclasses
+import hmac
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offers.tokens import (
+    MAC_BYTES,
     MAX_ID_BYTES,
     MAX_TOKEN,
     CustomerToken,
     CustomerTokens,
     OfferToken,
     OfferTokens,
+    Signer,
     TokenKeys,
     keys_of,
     new_secret,
@@ -202,3 +205,9 @@ def test_secrets_are_new_each_time_and_never_shown() -> None:
     assert first.secrets["k1"] != second.secrets["k1"]
     assert repr(first) == "TokenKeys(namespace='offing')"
     assert isinstance(first, TokenKeys)
+
+
+@given(st.binary(min_size=1, max_size=200), st.binary(max_size=600))
+def test_a_signer_computes_the_standard_mac(key: bytes, payload: bytes) -> None:
+    signer = Signer(key)
+    assert [signer.mac(payload) for _ in range(2)] == [hmac.digest(key, payload, "sha256")[:MAC_BYTES]] * 2

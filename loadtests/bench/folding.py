@@ -86,7 +86,7 @@ def measure_folding(people: int = PEOPLE, crowds: int = CROWDS, *, log: str = "k
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="of-", dir="/tmp")))
         name, where = _log(folder, log, stack)
         done = [_run(folder / str(run), name, where, entries) for run in range(runs)]
-    return sorted(done, key=lambda each: each.events_per_s)[len(done) // 2]
+    return sorted(done, key=lambda each: each.events_per_s)[(len(done) - 1) // 2]
 
 
 def _log(folder: Path, log: str, stack: ExitStack) -> tuple[str, str]:

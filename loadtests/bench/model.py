@@ -18,6 +18,7 @@ import numpy as np
 
 import scoring
 from loadtests.bench.customers import CROWDS, DENSE_CROWD, Crowd, biography, question
+from offers.candidates import Candidates
 from offers.catalog import Catalog
 from offers.decision_id import new as new_decision_id
 from offers.request import DecisionRequest, parse
@@ -122,7 +123,7 @@ def _examples(catalog: Catalog, market: Market, now: Millis, people: int) -> Ite
 
 
 def _example(inputs: DecisionInputs, catalog: Catalog, rng: Random) -> Example:
-    found = catalog.candidates(inputs)
+    found = Candidates(catalog, inputs)
     positions = list(found.positions())
     looked_at = rng.sample(positions, min(LOOKED_AT, len(positions)))
     items: tuple[Scorable, ...] = tuple(

@@ -2,8 +2,8 @@
 
 One process, no network: a Runtime with a real Valkey, the ASGI app called directly with N requests of the reference
 decision (1,000 live offers, 100 scored, three items), each of another customer. Prints CPU per request, the service's
-own seconds by stage, the pure steps timed alone, and what cProfile finds. `--cached` asks the same customers again;
-`--hundred-thousand` and `--crowd` take another catalog or crowd.
+own seconds by stage, the pure steps timed alone, and what cProfile finds. `--cached` asks the same hundred customers;
+`--live` and `--crowd` take another catalog or crowd.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from loadtests.bench.customers import CROWDS, DENSE_CROWD, Crowd, question
 from loadtests.bench.stage import Stage, forget_decisions, now, prepared, store_profiles
 from offers import arbitration, capping, eligibility, fallback, shortlist
 from offers.api.app import application
+from offers.candidates import Candidates
 from offers.decide import decide, record
 from offers.engine import Engine
 from offers.proposition import canonical_bytes
@@ -165,7 +166,7 @@ def _say_steps(engine: Engine, market: Market, crowd: Crowd) -> None:
     every = [model.situation_of(crowd, number, catalog, market, at) for number in range(STEP_PEOPLE)]
     inputs = [situate(found, catalog) for found in every]
     rules = (eligibility.rule_out, capping.rule_out)
-    allowed = [shortlist.take(catalog.candidates(each), rules, each) for each in inputs]
+    allowed = [shortlist.take(Candidates(catalog, each), rules, each) for each in inputs]
     scored = [arbitration.score(kept, propensity, each) for kept, each in zip(allowed, inputs, strict=True)]
     slates = [arbitration.fill(catalog.asked(each), s, each) for s, each in zip(scored, inputs, strict=True)]
     decided = [decide(each, catalog, propensity) for each in inputs]
@@ -178,8 +179,8 @@ def _say_steps(engine: Engine, market: Market, crowd: Crowd) -> None:
     steps: dict[str, Callable[[int], object]] = {
         "situate": lambda n: situate(every[n], catalog),
         "  of it: survivors": lambda n: catalog.survivors(inputs[n]),
-        "candidates": lambda n: catalog.candidates(inputs[n]),
-        "take": lambda n: shortlist.take(catalog.candidates(inputs[n]), rules, inputs[n]),
+        "candidates": lambda n: Candidates(catalog, inputs[n]),
+        "take": lambda n: shortlist.take(Candidates(catalog, inputs[n]), rules, inputs[n]),
         "score": lambda n: arbitration.score(allowed[n], propensity, inputs[n]),
         "fill": lambda n: arbitration.fill(catalog.asked(inputs[n]), scored[n], inputs[n]),
         "complete": filled,

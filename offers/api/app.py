@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.telemetry import TelemetryConfig
 
 from offers import garbage
 from offers.api import contract, decisions, events, health, problems, replays
@@ -75,7 +76,9 @@ def application(settings: Settings, *, alone: bool = False) -> FastAPI:
 
 def bare() -> FastAPI:
     """The routes without a runtime: what openapi.json is made from."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None)
+    # its own telemetry asks the environment three times a request, even where nobody configured any
+    telemetry: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None, telemetry=telemetry)
     for module in (decisions, replays, events, health):
         app.include_router(module.router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=LEVEL)
