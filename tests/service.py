@@ -145,7 +145,7 @@ async def service(
     folder: Path, url: str, *, campaigns: Path = CAMPAIGNS, consuming: bool = True, **settings: Any
 ) -> AsyncIterator[Service]:
     """A service with its own folder and namespace on the Valkey at `url`."""
-    name = f"t{abs(hash(folder)) % 10**9}"
+    name = namespace_of(folder)
     configured = Settings(
         namespace=name, artifacts=folder, campaigns=campaigns, simulated=True, redis_url=url,
         token_keys=(("k1", "00" * 32),), lake_flush_s=0.1, **settings,
@@ -168,6 +168,11 @@ async def service(
         finally:
             for consumer in consumers:
                 await anyio.to_thread.run_sync(consumer.stop, abandon_on_cancel=True)
+
+
+def namespace_of(folder: Path) -> str:
+    """Of the service in this folder."""
+    return f"t{abs(hash(folder)) % 10**9}"
 
 
 def started(running: Runtime) -> tuple[Consumer, ...]:

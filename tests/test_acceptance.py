@@ -20,6 +20,7 @@ from streams.attributes import Attribute, Kind, attribute_set
 from streams.consumer import wall_clock
 from streams.errors import Retry
 from streams.events import Attributes
+from streams.host_lock import HostLock
 from streams.ids import CustomerId
 from streams.log import CUSTOMERS, LOCATIONS, MARKET, Entry, Position, Topic
 from streams.profile_store import read_pending
@@ -116,6 +117,26 @@ def test_what_is_kept_is_in_the_log_and_waits_for_the_next_decision(
     positions = [position for position, _, _ in waiting if isinstance(position, Position)]
     assert [position.offset for position in positions] == sorted({position.offset for position in positions})
     assert {position.epoch for position in positions} == {log.epoch()}
+    log.close()
+
+
+def test_a_log_that_stands_still_is_not_waited_for_longer_than_asked_and_may_keep_it_yet(
+    tmp_path: Path, valkey_url: str, namespace: str
+) -> None:
+    log = SqliteLog(tmp_path / "log", clock=wall_clock, limits=FileLimits(busy_s=PATIENCE_S))
+
+    async def scenario() -> Kept:
+        async with accepting(log, valkey_url, namespace) as acceptance:
+            with HostLock(tmp_path / "log-writer").held(PATIENCE_S):
+                return await acceptance.keep(batch_of(gold("c-1", "e-1")), within_s=0.05)
+
+    kept = anyio.run(scenario)
+    (result,) = kept.batch.results
+    assert (result.status, result.code, kept.degraded) == ("retry", "LOG_UNAVAILABLE", (NOT_KEPT,))
+    assert "send it again: it counts once" in str(result.message)
+    assert (kept.pending, kept.nothing) == ((), True)
+    (again,) = keep(log, valkey_url, namespace, batch_of(gold("c-1", "e-1")))
+    assert (statuses(again), held(log, CUSTOMERS)) == (["accepted"], 2)
     log.close()
 
 

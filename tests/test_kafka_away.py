@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
+import anyio
 import pytest
 
 from loadtests.kafka_server import KafkaServer
 from streams.errors import OffingError, Retry
-from streams.kafka_client import KafkaLimits
+from streams.kafka_client import DEFAULT_LIMITS, KafkaLimits
 from streams.kafka_log import KafkaLog
 from streams.kafka_topics import create, examine
-from streams.log import Entry
+from streams.log import TOPICS, Entry
 from tests.kafka_makers import SUITE, address_of, own_broker
 from tests.log_makers import EVENTS, KEYS, MARKET, PATIENCE_S, after, assert_gapless, drain, everything, fill
+from tests.service import LIVORNO, namespace_of, offers_of, service
 
 HASTY = KafkaLimits(delivery_s=1.0)
 
@@ -76,3 +78,22 @@ def test_while_the_broker_is_away_everything_says_retry_and_afterwards_nothing_i
         assert monotonic() < deadline
         seen |= {record.position for record in member.poll(100, 0.2)}
     log.close()
+
+
+@pytest.mark.prove
+def test_while_the_broker_is_away_a_decision_does_not_wait_for_the_events_it_brings(
+    broker: KafkaServer, tmp_path: Path, valkey_url: str
+) -> None:
+    async def scenario() -> None:
+        address = address_of(broker)
+        create(address, namespace_of(tmp_path), TOPICS)
+        async with service(tmp_path, valkey_url, consuming=False, log=address, kafka_replication=1) as live:
+            await live.gold_passenger()
+            broker.kill()
+            wish = live.event("customer.preferences", "c-1", {"attributes": {"newsletter": True}})
+            with anyio.fail_after(DEFAULT_LIMITS.delivery_s / 2):
+                answer = await live.ask(events=[wish], context={"location": LIVORNO})
+            assert [result["status"] for result in answer.json()["events"]] == ["retry"]
+            assert (offers_of(answer), answer.json()["degraded"]) == (["cabin-upgrade-inside"], ["events_not_kept"])
+
+    anyio.run(scenario)
