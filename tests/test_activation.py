@@ -1,6 +1,5 @@
 """What is active: followed beside the traffic and swapped whole; whatever is bad leaves what runs in place."""
 
-import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +8,6 @@ from time import monotonic, sleep
 import anyio
 import pytest
 
-from offers import revisions
 from offers.activation import KEPT_CATALOGS, MODEL_UNAVAILABLE, POLL_S, Activation, Sources, pause_s, stamp_of
 from offers.ledger import Ledger
 from scoring.model_folder import CALIBRATION, MANIFEST, MODEL
@@ -386,22 +384,6 @@ def test_a_new_model_decides_at_once_and_a_broken_one_is_said_in_every_answer(
             assert (await live.http.get("/health/ready")).status_code == 200
 
     anyio.run(scenario)
-
-
-def test_a_process_that_looks_before_it_serves_compiles_a_revision_once(tmp_path: Path) -> None:
-    kept = revisions.keep(CAMPAIGNS, tmp_path)
-    assert revisions.catalog_of(kept) is revisions.catalog_of(kept)
-    other = shutil.copytree(CAMPAIGNS, tmp_path / "other")
-    (other / CABIN).unlink()
-    assert revisions.catalog_of(revisions.keep(other, tmp_path)).revision != kept.name
-
-
-def test_garbage_is_collected_again_after_a_folder_with_errors(tmp_path: Path) -> None:
-    broken = shutil.copytree(CAMPAIGNS, tmp_path / "broken")
-    (broken / CABIN).write_text("campaign: [")
-    with pytest.raises(InvalidInput, match="YAML_SYNTAX"):
-        revisions.catalog_of(revisions.keep(broken, tmp_path))
-    assert gc.isenabled()
 
 
 def test_a_folder_that_takes_long_to_look_at_is_looked_at_less_often() -> None:
