@@ -267,8 +267,8 @@ class Answerer:
     async def _leave(self, work: "_Work", made: "_Fresh") -> None:
         """What stays behind: the record, the cache and request entries, and the fix with consent."""
         begun, asked, door = clock(), work.asked, work.door
-        line = encode(record(made.inputs, made.decision, work.engine.propensity.features))
-        self._tools.behind.add(Entry(door.customer_id, line, door.now))
+        features = work.engine.propensity.features
+        self._tools.behind.later(lambda: _line(made, features, door))
         location = _location_entry(asked, door, made)
         if location is not None:
             self._tools.behind.add(location, LOCATIONS)
@@ -279,7 +279,7 @@ class Answerer:
             lives_ms = made.decision.valid_until - door.now
             writes = Writes(asked.wire.request_id, entry, work.key if reusable else None, lives_ms)
             await self._tools.store.write(door.customer_id, writes)
-        STAGE["record"].observe(clock() - begun)
+        STAGE["keep"].observe(clock() - begun)
 
 
 class _Work:
@@ -353,6 +353,13 @@ def bypasses(asked: Asked) -> bool:
     options = asked.wire.options
     special = options.dry_run or options.now is not None or options.revision is not None or options.explain != "none"
     return special or bool(asked.wire.events)
+
+
+def _line(made: _Fresh, features: tuple[str, ...], door: Doorway) -> Entry:
+    begun = clock()
+    line = encode(record(made.inputs, made.decision, features))
+    STAGE["record"].observe(clock() - begun)
+    return Entry(door.customer_id, line, door.now)
 
 
 def _location_entry(asked: Asked, door: Doorway, made: _Fresh) -> Entry | None:

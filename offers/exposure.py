@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from streams import telemetry
 from streams.errors import OffingError
@@ -29,6 +29,7 @@ class WriteBehind:
         self._waiting: list[tuple[Topic, Entry]] = []
         self._wake = asyncio.Event()
         self._closing = False
+        self._promised = 0
         self.dropped = 0
 
     def add(self, entry: Entry, topic: Topic = DECISIONS) -> None:
@@ -41,9 +42,18 @@ class WriteBehind:
         if len(self._waiting) == 1 or len(self._waiting) >= FLUSH_RECORDS:
             self._wake.set()
 
+    def later(self, make: Callable[[], Entry]) -> None:
+        """Queue the entry that `make` makes once this turn of the event loop is over: the answer is on its way then."""
+        self._promised += 1
+        asyncio.get_running_loop().call_soon(self._keep, make)
+
+    def _keep(self, make: Callable[[], Entry]) -> None:
+        self._promised -= 1
+        self.add(make())
+
     async def run(self) -> None:
         """Write until close() has drained everything."""
-        while not (self._closing and not self._waiting):
+        while not (self._closing and not self._waiting and not self._promised):
             await self._wake.wait()
             self._wake.clear()
             if not self._closing and len(self._waiting) < FLUSH_RECORDS:

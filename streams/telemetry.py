@@ -77,10 +77,10 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
 # Deciding
 DECISIONS = _tally("offing_decisions", "Decisions answered, cached ones included.", "origin", "degraded", "fallback")
 DEGRADED = _tally("offing_degraded", "Decisions that had to do without something, by what.", "what")
-STAGES = ("read", "situate", "decide", "mint", "encode", "record", "request")
-"""read: the one read. situate, decide, mint, encode: computing. record: the record and the cache's entries, so far as
+STAGES = ("read", "situate", "decide", "mint", "encode", "keep", "record", "request")
+"""read: the one read. situate, decide, mint, encode: computing. keep: the cache's entries, so far as the answer waits
 
-the answer waits for them. request: all of it, from the first byte to the answer's bytes."""
+for them. request: all, from the first byte to the answer's bytes. record: the log's line, once the answer is out."""
 STAGE_SECONDS = _tally_histogram("offing_stage_seconds", "A stage of answering a decision, or all.", STAGE, "stage")
 """Take the children of STAGES once, at import: `READ = telemetry.STAGE_SECONDS.labels("read")`; `READ.observe(s)`."""
 DECISION_SECONDS = _tally_histogram(
