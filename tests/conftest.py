@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from loadtests.kafka_apache import QUICK
 from loadtests.kafka_server import KafkaServer, kafka_server
@@ -14,6 +15,9 @@ from streams.address import Address
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Stop
 from streams.valkey import Client, Keys, connect
+
+settings.register_profile("offing", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("offing")  # nothing is wrong with a test because the machine is slow
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -54,7 +54,7 @@ def test_from_sigterm_on_it_asks_clients_to_go_and_ends_after_the_time_it_was_gi
     taken: list[int] = []
 
     async def scenario() -> None:
-        app = Draining(PlainTextResponse("hello"), 0.2)
+        app = Draining(PlainTextResponse("hello"), 1.0)
         app.take_over()
         assert "connection" not in (await asked(app)).headers
         os.kill(os.getpid(), signal.SIGTERM)
@@ -136,7 +136,7 @@ class Asking:
 
 def test_asked_to_end_under_load_it_answers_what_came_and_every_answer_is_in_the_lake(tmp_path: Path) -> None:
     folder = tmp_path / "offing"
-    with served(folder, DRAIN_S="1.0") as running:
+    with served(folder, DRAIN_S="3.0") as running:
         load = Asking(running)
         load.start(4)
         eventually(lambda: len(load.answered) > 50, "nothing is answered")

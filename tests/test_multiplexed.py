@@ -62,6 +62,15 @@ async def answering(client: Doors) -> None:
             await asyncio.sleep(0.01)
 
 
+async def failing(client: Doors) -> None:
+    """Wait until calls fail at once: the first try to connect again is over."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not (call := get(client)).done():
+            with suppress(redis.RedisError):
+                await call
+    assert isinstance(call.exception(), redis.ConnectionError)
+
+
 def test_all_tasks_share_one_connection_and_one_write_per_tick(valkey_url: str, namespace: str, run: Run) -> None:
     async def scenario() -> None:
         async with connect_async(valkey_url) as client:
@@ -150,7 +159,9 @@ def test_a_connection_that_was_closed_is_made_again_before_anybody_notices(own: 
             await asyncio.sleep(GOOD_S)
             with connect(own.url) as other:
                 other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            await asyncio.sleep(0.02)
+            async with asyncio.timeout(PATIENCE_S):
+                while client.connects == 1:
+                    await asyncio.sleep(0.001)
             for _ in range(20):
                 await get(client)
             assert client.connects == 2
@@ -168,7 +179,7 @@ def test_without_a_server_calls_fail_at_once_and_with_it_they_succeed(
             with pytest.raises(redis.ConnectionError):
                 while True:
                     await get(client)
-            await asyncio.sleep(0.1)
+            await failing(client)
             for _ in range(100):
                 failed = get(client)
                 assert isinstance(failed.exception(), redis.ConnectionError), "done, and nobody awaited it"

@@ -203,7 +203,9 @@ def test_writes_alone_notice_a_silent_server_too(run: Run) -> None:
     async def scenario() -> None:
         async with peer() as far:
             far.line.tell(GET)
-            await asyncio.sleep(0.4)
+            async with asyncio.timeout(5):
+                while not far.ends:
+                    await asyncio.sleep(0.01)
             assert (far.line.stalled, len(far.ends)) == (True, 1)
 
     run(scenario())
