@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from loadtests import kafka_apache
+from loadtests.ending import end
 from loadtests.ports import free_port
 from streams.embedded_valkey import LAUNCH
 from streams.errors import Retry, Stop
@@ -101,12 +102,7 @@ class KafkaServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, how, STOP_S)
 
     def _wait_ready(self, port: int) -> None:
         deadline = monotonic() + READY_S

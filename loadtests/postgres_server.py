@@ -23,6 +23,7 @@ from typing import Any
 
 import psycopg
 
+from loadtests.ending import end
 from loadtests.ports import free_port
 from streams.errors import Stop
 
@@ -122,12 +123,7 @@ class PostgresServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process, how, STOP_S)
 
     def _initialise(self, binaries: Path) -> None:
         password = self.folder / "password"
