@@ -2,29 +2,25 @@
 
 import logging
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated
 
-import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from offers import consuming, doctor, learning, runtime, serving
 from offers.api.replays import told
-from offers.folder import load_folder
+from offers.campaign_commands import campaigns
+from offers.commands import Json, command, console, errors, say
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
 from scoring.evaluate import page
-from streams.errors import InvalidInput, NotFound, OffingError, Stop
+from streams.errors import InvalidInput, NotFound
 from streams.events import MAX_ID
-from streams.findings import has_errors
 from streams.ids import CustomerId, DecisionId
 from streams.instant import format_instant, parse_instant
 from streams.lake import Lake
@@ -33,45 +29,12 @@ from streams.telemetry import configure_logging
 from streams.units import duration_ms
 
 logger = logging.getLogger("offing.cli")
-Json = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
-Params = ParamSpec("Params")
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 tokens = typer.Typer(no_args_is_help=True, help="Customers' tokens.")
 app.add_typer(campaigns, name="campaigns")
 app.add_typer(keys, name="keys")
 app.add_typer(tokens, name="tokens")
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
-
-
-def command(function: Callable[Params, None]) -> Callable[Params, None]:
-    """An error of ours, or of a file or folder, is one line with its code, never a traceback."""
-
-    @wraps(function)
-    def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except OffingError as error:
-            fail(error)
-        except OSError as error:
-            logger.debug("a file or folder could not be used", exc_info=True)
-            fail(Stop("FILE_UNUSABLE", f"{error}; mend its path or permissions, or set OFFING_ARTIFACTS"))
-
-    return wrapped
-
-
-def fail(error: OffingError) -> NoReturn:
-    """Say it and exit 1."""
-    errors.print(f"[red]{error.code}[/red] {escape(error.message)}", soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def say(found: Any) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
 
 
 def settings() -> Settings:
@@ -135,24 +98,6 @@ def _done(each: doctor.Diagnosis) -> str:
     if each.good:
         return "[green]mended[/green]" if each.mended else ""
     return escape(each.mend)
-
-
-@campaigns.command("check")
-@command
-def check(folder: Path, output: Annotated[str, typer.Option("--format", help="text or json")] = "text") -> None:
-    """Every error of every file, as `path:line:column: CODE message`. Exits 1 if there are any."""
-    if output not in ("text", "json"):
-        raise InvalidInput("FORMAT_UNKNOWN", f"--format is {output!r}; expected text or json")
-    loaded = load_folder(folder)
-    if output == "json":
-        say([asdict(finding) for finding in loaded.findings])
-    else:
-        for finding in loaded.findings:
-            sys.stdout.write(f"{finding}\n")
-        if loaded.campaigns is not None:
-            console.print(f"[green]{len(loaded.campaigns.campaigns)} campaigns are good[/green]")
-    if has_errors(loaded.findings):
-        raise typer.Exit(1)
 
 
 @keys.command("create")
