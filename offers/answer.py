@@ -75,6 +75,8 @@ class Tools:
     market: Callable[[], Market]
     late: Callable[[], tuple[str, ...]] = tuple
     """What of the streams is behind: `profile_behind`, `market_behind`."""
+    candidates: int = ALLOW
+    """How many candidates a decision with time scores in layout order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,8 @@ class Answerer:
             whereabouts=read.whereabouts,
             profile=read.profile,
             market=self._tools.market(),
-            candidate_limit=candidate_limit(asked.wire.options.deadline_ms, door.started),
+            candidate_limit=candidate_limit(asked.wire.options.deadline_ms, door.started, self._tools.candidates),
+            candidates_with_time=self._tools.candidates,
             degraded=tuple(sorted(set(degraded))) if degraded else (),
             origin=door.origin,
         )
@@ -272,7 +275,8 @@ class Answerer:
         location = _location_entry(asked, door, made)
         if location is not None:
             self._tools.behind.add(location, LOCATIONS)
-        in_full = made.inputs.candidate_limit >= ALLOW  # a hurried decision is nobody else's
+        # a hurried decision is nobody else's
+        in_full = made.inputs.candidate_limit >= made.inputs.candidates_with_time
         reusable = in_full and not bypasses(asked) and not made.decision.degraded
         if asked.wire.request_id is not None or reusable:
             entry = cache.encode(work.to_keep(made))

@@ -10,7 +10,7 @@ from offers.columns import Ranked, in_columns
 from offers.offer import Placement
 from offers.proposition import Scored, Screening, Slate, Slot
 from scoring import exploration
-from scoring.features import Propensity
+from scoring.features import Propensity, Scores
 from streams.bucket import bucket
 from streams.ids import PlacementId
 from streams.record import DecisionInputs, Subject
@@ -22,6 +22,8 @@ TRIP_WEIGHT = 1.25
 def score(allowed: Screening, propensity: Propensity, inputs: DecisionInputs) -> Ranked:
     """Every allowed candidate with its numbers, best first in a total order: rank score, offer id, subject."""
     kept = in_columns(allowed.kept)
+    if not len(kept):  # no model is asked about nothing: what falls back must not need one
+        return Ranked(kept, Scores(np.empty(0), np.empty((0, len(propensity.features)))), np.empty(0))
     scores = propensity.score(inputs, kept.lineup)
     ranks = scores.probability * kept.values
     if inputs.request.trip is not None:

@@ -113,7 +113,7 @@ class NumberIndex:
 
     def words(self, value: Value) -> Words:
         """Offers this value does not exclude."""
-        if not isinstance(value, int | float):
+        if not isinstance(value, int | float) or value != value:
             return self.other
         left = bisect_left(self._cuts, value)  # numpy's takes ten times as long for one value
         on_cut = left < len(self._cuts) and self._cuts[left] == value

@@ -1,4 +1,4 @@
-"""Campaigns compiled into one immutable Catalog: the layout, its index, and lazy candidates. Swapped whole."""
+"""Campaigns compiled into one immutable Catalog: the layout, its index, and its columns. Swapped whole."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -59,7 +59,7 @@ class Allowed(Sequence[Candidate]):
 
     def offers(self) -> int:
         """How many offers they are of."""
-        return len(set(self.lineup.positions.tolist()))
+        return len({self.ids[position] for position in self.lineup.positions.tolist()})
 
 
 def in_columns(candidates: Sequence[Candidate]) -> Allowed:

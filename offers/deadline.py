@@ -27,6 +27,9 @@ def read_s(deadline_ms: float | None, started: float) -> float:
     return min(READ_S, left_ms(deadline_ms, started) / 2000)
 
 
-def candidate_limit(deadline_ms: float | None, started: float) -> int:
-    """How many candidates may be scored in what is left; 0: fallback at once. It is in the inputs: replay sees it."""
-    return int(min(ALLOW, left_ms(deadline_ms, started) * CANDIDATES_PER_MS))
+def candidate_limit(deadline_ms: float | None, started: float, most: int = ALLOW) -> int:
+    """How many candidates may be scored in what is left; 0: fallback at once. It is in the inputs: replay sees it.
+
+    `most`: how many a decision with time scores in layout order.
+    """
+    return int(min(most, left_ms(deadline_ms, started) * CANDIDATES_PER_MS))

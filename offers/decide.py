@@ -61,7 +61,7 @@ def _counts(allowed: Screening, scored: Ranked, slates: tuple[Slate, ...]) -> tu
 def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
     """What this decision had to do without; a deadline that cost candidates is such a thing."""
     cut = {Code.DEADLINE_EXCEEDED, Code.BEYOND_CANDIDATE_LIMIT} & {code for code, _ in allowed.ruled_out}
-    short = inputs.candidate_limit < shortlist.ALLOW and len(allowed.kept) >= inputs.candidate_limit
+    short = inputs.candidate_limit < inputs.candidates_with_time and len(allowed.kept) >= inputs.candidate_limit
     return tuple(sorted({*inputs.degraded, DEADLINE_SHORT})) if short and cut else inputs.degraded
 
 

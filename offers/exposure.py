@@ -15,6 +15,7 @@ MAX_WAITING = 20_000
 RETRY_S = 0.5
 TOLD_EVERY = 1_000
 """Lost records are told of at the first and then by the thousand: a log that is away must not fill another one."""
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 logger = logging.getLogger("offing.exposure")
 
 
@@ -49,7 +50,15 @@ class WriteBehind:
 
     def _keep(self, make: Callable[[], Entry]) -> None:
         self._promised -= 1
-        self.add(make())
+        try:
+            entry = make()
+        except UNEXPECTED:
+            # nobody waits for it any more: it is lost, and counted as such
+            logger.exception("a record could not be written down", extra={"code": "RECORD_FAILED"})
+            self._drop(1)
+            self._wake.set()
+        else:
+            self.add(entry)
 
     async def run(self) -> None:
         """Write until close() has drained everything."""

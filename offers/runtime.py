@@ -231,7 +231,8 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     store = AnswerStore(client, names)
     behind = WriteBehind(log)
     tokens = OfferTokens(keys)
-    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market, lag.late)
+    in_order = settings.candidates * 3 // 4  # the rest is drawn
+    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market, lag.late, in_order)
     return Runtime(
         settings=settings,
         ledger=book,

@@ -12,13 +12,12 @@ from offers.proposition import Candidate, Code, Reason, Screening
 from streams.bucket import bucket
 from streams.record import DecisionInputs
 
-EVALUATE_ALL = 512
-"""With at most so many survivors of the index, every one is evaluated."""
 ALLOW = 384
-"""Beyond them: offers are looked at in layout order until so many candidates are allowed ..."""
+"""A decision with time: offers are looked at in layout order until so many candidates are allowed ..."""
 LOOK_AT = 2048
-"""... or so many offers were looked at; of those left, DRAW are drawn."""
-DRAW = 128
+"""... or so many offers were looked at."""
+DRAWN = 3
+"""Of those left, one is drawn for so many that may be allowed. With no more than both together, all are evaluated."""
 
 NO_LIMIT = 1 << 62
 
@@ -34,11 +33,11 @@ def take(candidates: Candidates, rules: Sequence[Rule], inputs: DecisionInputs) 
         ruled_out[Code.DEADLINE_EXCEEDED] = candidates.count
         return Screening((), _sorted(ruled_out))
     screen = _Screen(candidates, rules, inputs, ruled_out)
-    every_one = candidates.count <= EVALUATE_ALL and limit >= ALLOW
+    every_one = candidates.count <= limit + limit // DRAWN
     looked_at = screen.look(candidates.first(LOOK_AT), NO_LIMIT if every_one else limit)
     left = candidates.count - looked_at
     if left:
-        drawn = draw(inputs.decision_id, left, min(DRAW, limit))
+        drawn = draw(inputs.decision_id, left, limit // DRAWN)
         at = np.array(candidates.at_ranks([looked_at + rank for rank in drawn]), dtype=np.int64)
         screen.look(at, NO_LIMIT, inclusion=len(drawn) / left)
         ruled_out[Code.BEYOND_CANDIDATE_LIMIT] = left - len(drawn)

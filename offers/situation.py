@@ -27,6 +27,7 @@ class Situation:
     profile: MaskedProfile
     market: Market
     candidate_limit: int
+    candidates_with_time: int = 384
     degraded: tuple[str, ...] = ()
     origin: str = "live"
 
@@ -50,6 +51,7 @@ def situate(
         season_changes_at=season_changes_at,
         market_version=found.market.version,
         candidate_limit=found.candidate_limit,
+        candidates_with_time=found.candidates_with_time,
         degraded=found.degraded,
         origin=found.origin,
     )

@@ -86,14 +86,17 @@ class OfferTable:
 
     def _learn(self, lineup: Lineup) -> tuple[_Generation, Spots]:
         """Called with the lock held."""
-        if self._generation.filled + len(lineup) > len(self._generation.rows):
-            self._generation = self._next(len(lineup))
-        generation, offers = self._generation, lineup.book.offers
+        offers = lineup.book.offers
+        asked = {position: offers[position] for position in np.unique(lineup.positions).tolist()}
+        new = sum(_spot(self._generation, facts) == NONE for facts in asked.values())
+        if self._generation.filled + new > len(self._generation.rows):
+            self._generation = self._next(len(asked))
+        generation = self._generation
         known = generation.of_book.get(lineup.book)
         if known is None:
             known = np.full(len(offers), NONE, dtype=np.intp)
-        for position in np.unique(lineup.positions).tolist():
-            known[position] = self._learnt(generation, offers[position])
+        for position, facts in asked.items():
+            known[position] = self._learnt(generation, facts)
         generation.of_book[lineup.book] = known
         return generation, known[lineup.positions]
 

@@ -94,7 +94,7 @@ class FenceIndex:
         """(fence id, confidence) by id. 3: inside, the edge farther than the accuracy. 2: inside. 1: outside, the edge
         no farther than the accuracy."""
         lat, lon = point
-        if accuracy_m <= SURE_WITHIN_M and not self._wraps and abs(lat) < FAR_NORTH and abs(lon) < FAR_EAST:
+        if 0 <= accuracy_m <= SURE_WITHIN_M and not self._wraps and abs(lat) < FAR_NORTH and abs(lon) < FAR_EAST:
             surely = self._surely(lon, lat, accuracy_m)
             if surely is not None:
                 return surely

@@ -87,9 +87,11 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     """When time alone next brings or takes a subject: a sailing enters a window, a booking is history; 0: never."""
     market_version: int = -1
     candidate_limit: int = 384
-    """How many candidates may be scored; 0: fallback at once (the deadline left no time)."""
+    """How many candidates may be scored in layout order; 0: fallback at once (the deadline left no time)."""
     degraded: tuple[str, ...] = ()
     origin: str = "live"
+    candidates_with_time: int = 384
+    """What candidate_limit is where no deadline presses."""
 
 
 class ScoredCandidate(msgspec.Struct, frozen=True, array_like=True):

@@ -50,6 +50,7 @@ class Settings:
     workers: int = 1
     metrics_port: int = 0
     drain_s: float = 0.0
+    candidates: int = 512
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
     model_threads: int = 1
@@ -282,6 +283,7 @@ SETTINGS: tuple[Setting, ...] = (
     _number("OFFING_PORT", 0, 65_535, "Port the HTTP door listens on; 0 takes a free one."),
     _number("OFFING_WORKERS", 1, 64, "Processes that answer HTTP."),
     _number("OFFING_METRICS_PORT", 0, 65_535, "Port of /metrics of `offing consume`; 0: the host's `serve` has them."),
+    _number("OFFING_CANDIDATES", 4, 2_048, "Most candidates of a decision: three quarters by worth, a quarter drawn."),
     Setting("OFFING_DRAIN_S", "0.0", "After SIGTERM a worker is not ready but answers on for so long, in seconds.",
             "seconds from 0 to 3600", _seconds(0)),
     Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",

@@ -16,6 +16,7 @@ from offers.explain import explain
 from offers.money import worth
 from offers.offer import Limit, Offer, Placement, Price, Selector, Value, Window
 from offers.proposition import Code, Scored, Screening, Slate
+from scoring.features import Scores
 from streams.ids import CampaignId, DecisionId, OfferId, PlacementId
 from streams.instant import HOUR_MS
 from streams.profile import MaskedProfile
@@ -88,6 +89,16 @@ def test_the_order_is_total_whatever_order_candidates_come_in() -> None:
 
 def test_nothing_allowed_is_nothing_scored() -> None:
     assert list(score(Screening(()), declared(), inputs())) == []
+
+
+def test_no_model_is_asked_about_nothing() -> None:
+    def broken(given: DecisionInputs, items: object) -> Scores:
+        raise ValueError("a model with a fault")
+
+    propensity = replace(declared(), score=broken)
+    assert list(score(Screening(()), propensity, inputs())) == []
+    found = decide(inputs(candidate_limit=0), catalog([offer("a")]), propensity)
+    assert found.candidates == ()
 
 
 def test_an_acceptance_is_worth_its_amount_and_the_margins_share_of_the_price() -> None:

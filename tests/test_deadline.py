@@ -23,6 +23,7 @@ def test_a_deadline_that_has_passed_leaves_nothing(deadline_ms: float) -> None:
 def test_time_already_spent_counts() -> None:
     assert candidate_limit(100.0, perf_counter() - 0.2) == 0
     assert 0 < candidate_limit(10.0, perf_counter()) <= 140
+    assert candidate_limit(10_000.0, perf_counter(), 75) == 75
 
 
 def test_reading_leaves_time_to_decide_without_it() -> None:

@@ -119,7 +119,7 @@ SHARED = representation(("it",))
 @pytest.mark.parametrize(
     ("size", "limit", "said"),
     [
-        (5, 0, True), (0, 0, False), (5, 3, False), (30, 10, True), (700, 384, False), (700, 100, True),
+        (5, 0, True), (0, 0, False), (5, 3, True), (4, 3, False), (30, 10, True), (700, 384, False), (700, 100, True),
         (512, 384, False),
     ],
 )  # fmt: skip

@@ -99,6 +99,26 @@ def test_what_was_added_just_before_the_end_is_drained(tmp_path: Path) -> None:
     log.close()
 
 
+def test_what_was_promised_just_before_the_end_is_drained_and_what_cannot_be_made_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = opened(tmp_path)
+
+    def broken() -> Entry:
+        raise ValueError("no record of this")
+
+    async def steps(behind: WriteBehind) -> None:
+        for entry in entries(3):
+            behind.later(lambda entry=entry: entry)  # type: ignore[misc]
+        behind.later(broken)
+
+    behind = with_writer(log, steps)
+    assert values(log) == numbered(3)
+    assert behind.dropped == 1
+    assert [record.message for record in caplog.records if record.exc_info] == ["a record could not be written down"]
+    log.close()
+
+
 def test_with_nothing_added_it_ends_at_once(tmp_path: Path) -> None:
     log = opened(tmp_path)
 

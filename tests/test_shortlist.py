@@ -109,9 +109,17 @@ def test_a_rest_of_at_most_128_is_looked_at_whole() -> None:
 def test_a_short_deadline_looks_at_fewer() -> None:
     found, seen = looked(100, limit=10)
     assert seen[:10] == list(range(10))
-    assert len(seen) == 20
-    assert dict(found.ruled_out) == {Code.BEYOND_CANDIDATE_LIMIT: 80}
-    assert [each.inclusion for each in found.kept[10:]] == [10 / 90] * 10
+    assert len(seen) == 13
+    assert dict(found.ruled_out) == {Code.BEYOND_CANDIDATE_LIMIT: 87}
+    assert [each.inclusion for each in found.kept[10:]] == [3 / 90] * 3
+
+
+@pytest.mark.parametrize(("limit", "scored"), [(3, 4), (75, 100), (384, 512), (1_536, 2_048)])
+def test_a_quarter_of_what_is_scored_is_drawn(limit: int, scored: int) -> None:
+    assert len(looked(scored, limit=limit)[0].kept) == scored, "all of so many"
+    found, seen = looked(3_000, limit=limit)
+    assert len(seen) == len(set(seen)) == len(found.kept) == scored
+    assert sum(each.inclusion == 1.0 for each in found.kept) == limit
 
 
 def test_without_any_time_nothing_is_looked_at() -> None:

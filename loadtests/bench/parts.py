@@ -6,7 +6,7 @@ from loadtests.bench.customers import CROWDS, DENSE_CROWD, REFERENCE, Crowd
 from loadtests.bench.runs import Asking, Sample, Target, slope
 from loadtests.bench.scenes import Bench, Scene
 from loadtests.service import Failed
-from offers.shortlist import EVALUATE_ALL
+from offers.shortlist import ALLOW, DRAWN
 
 WIDE = 16
 """Connections at which throughput is measured."""
@@ -76,7 +76,7 @@ def agree(bench: Bench, live: int, offing: Target, by_hand: Target) -> None:
 
     Where more survive the index than Offing scores, it draws some of them, and the other service scores them all.
     """
-    crowds = [crowd for crowd in PEOPLE if crowd != DENSE_CROWD or live // 4 <= EVALUATE_ALL]
+    crowds = [crowd for crowd in PEOPLE if crowd != DENSE_CROWD or live // 4 <= ALLOW + ALLOW // DRAWN]
     differ = [found for crowd in crowds for found in differing(offing, by_hand, crowd, AGREEING)]
     if differ:
         raise Failed(f"{len(differ)} customers are shown something else: {differ[0]}")

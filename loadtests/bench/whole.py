@@ -7,6 +7,7 @@ from time import monotonic
 from loadtests.bench import by_hand, parts
 from loadtests.bench.folding import measure_folding
 from loadtests.bench.kept import kept_bytes
+from loadtests.bench.memory import measure_memory
 from loadtests.bench.opened import Ground, floor, handrolled, offing
 from loadtests.bench.runs import Target
 from loadtests.bench.scenes import Bench
@@ -14,7 +15,6 @@ from loadtests.bench.stage import Stage, prepared, store_profiles
 from loadtests.service import Failed
 from streams.attribute_file import load_attributes
 from streams.errors import OffingError
-from streams.settings import SETTINGS
 
 LIMIT = "OFFING_CANDIDATES"
 """How many candidates a decision scores: three quarters in order of prior value, a quarter drawn."""
@@ -81,7 +81,7 @@ def _beside_hand(around: Around, stage: Stage, of_offing: Target) -> None:
 def _hundred_thousand(around: Around) -> None:
     """One process serves both cases: loading so many campaigns takes minutes."""
     bench, ground = around.bench, around.ground
-    limit = {LIMIT: str(SCORED)} if any(setting.name == LIMIT for setting in SETTINGS) else {}
+    limit = {LIMIT: str(SCORED)}
     bench.say("preparing 100,000 live offers")
     small, large = _peopled(1_000, around.url), _peopled(100_000, around.url)
     began = monotonic()
@@ -91,11 +91,7 @@ def _hundred_thousand(around: Around) -> None:
             f"100,000 offers: ready after {monotonic() - began:.0f} s, holding {resident:.1f} GiB."
         )
         parts.warm(bench, few, many)
-        if limit:
-            parts.hundredfold(bench, few, many, 30.0)
-        else:
-            bench.found.notes.append(f"p50_100k_over_1k_offers needs the setting {LIMIT}, which is not there.")
-            parts.of_size(bench, 100_000, many, 30.0)
+        parts.hundredfold(bench, few, many, 30.0)
 
 
 def _folding(around: Around) -> None:
@@ -109,12 +105,26 @@ def _folding(around: Around) -> None:
     around.bench.found.notes.append(f"Folding: {told}, {found.batch:.0f} in a batch.")
 
 
+def _memory(around: Around) -> None:
+    """In a Valkey of its own."""
+    around.bench.say("filling a Valkey with 200,000 customers")
+    found = measure_memory()
+    around.bench.found.values["redis_bytes_per_customer"] = found.known.bytes_per_customer
+    mean = found.mean
+    told = (
+        f"{mean.attributes} attributes, {mean.bookings} bookings, {mean.friends} friends, {mean.counted} counted events"
+    )
+    with_names = f"{found.unknown.bytes_per_customer:.0f} bytes with names that the dictionary does not know"
+    around.bench.found.notes.append(f"Memory: {found.customers:,} customers, in the mean {told}; {with_names}.")
+
+
 PARTS: Mapping[str, Callable[[Around], None]] = {
     "quick": _quick,
     "1k": _thousand,
     "10k": _ten_thousand,
     "100k": _hundred_thousand,
     "folding": _folding,
+    "memory": _memory,
 }
 """By name; the whole bench is all but the first."""
 
