@@ -2,18 +2,17 @@
 
 import copy
 from collections import Counter
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from offers.case_run import lines, run
 from offers.catalog import Catalog
 from offers.decide import DEADLINE_SHORT, ENGINE, decide, digest, record
-from offers.explain import explain
 from offers.offer import Placement, Selector, Value
-from offers.proposition import Code, Decision, canonical_bytes
+from offers.proposition import Code, canonical_bytes
 from offers.situation import Situation, situate
 from streams.ids import DecisionId, OfferId, PlacementId
 from streams.record import PlacementRequest, Subject
@@ -29,29 +28,14 @@ CARD = PlacementId("app.trip.card")
 
 @pytest.mark.parametrize("name", golden_case.names())
 def test_golden(name: str) -> None:
-    golden = golden_case.load(name)
-    book = golden_case.example()
-    given_inputs = situate(golden.situation, book, every_subject=True)
-    decision = decide(given_inputs, book, PRIOR)
-    expect = golden.expect
-    assert placements_of(decision, expect["placements"]) == expect["placements"]
-    assert [slate.placement for slate in decision.placements if slate.fallback] == expect.get("fallback", [])
-    problems = {slate.placement: slate.problem for slate in decision.placements if slate.problem is not None}
-    assert problems == expect.get("problems", {})
-    assert list(decision.degraded) == expect.get("degraded", [])
-    verdicts = {each.offer_id: each for each in explain(given_inputs, book, decision)}
-    reasons = {name: [reason.code.value for reason in verdicts[name].reasons] for name in expect.get("reasons", {})}
-    assert reasons == expect.get("reasons", {})
+    golden, book = golden_case.load(name), golden_case.example()
+    outcome = run(golden.case, book, PRIOR)
+    assert outcome.good, "\n".join(lines(outcome))
+    decision, expect = outcome.simulation.decision, golden.case.expect
+    assert [slate.placement for slate in decision.placements] == list(expect.placements), "every placement is expected"
+    assert [slate.placement for slate in decision.placements if slate.fallback] == list(expect.fallback or ())
+    assert list(decision.degraded) == list(expect.degraded or ())
     assert decide(situate(golden.situation, book), book, PRIOR).placements == decision.placements, "bound lazily too"
-
-
-def placements_of(decision: Decision, like: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """What is shown, told as the file tells it."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for slate in decision.placements:
-        written = [*like.get(slate.placement, []), *([{}] * len(slate.items))]
-        found[slate.placement] = [golden_case.told(item, how) for item, how in zip(slate.items, written, strict=False)]
-    return found
 
 
 def test_there_are_golden_decisions_of_every_status_of_location() -> None:

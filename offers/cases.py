@@ -1,0 +1,316 @@
+"""Tests beside the campaigns: `tests/*.yaml` of a deployment -> cases, each a persona, a time and what is expected.
+
+A file has `personas:`, `cases:` or both. A case names a persona, or is one, or adds to the one it names: mappings are
+merged, everything else that the case says replaces what the persona says.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from offers.campaign_draft import Draft
+from offers.catalog import Catalog
+from offers.persona import KEYS as PERSONA_KEYS
+from offers.persona import Persona, read_persona, vocabulary
+from offers.proposition import Code, Item
+from streams.findings import Finding, did_you_mean, has_errors, shown
+from streams.ids import Millis, OfferId
+from streams.instant import format_instant
+from streams.positioned_yaml import MapNode, Node, TextNode, read_file
+from streams.sheet import Sheet
+from streams.units import Money, money
+
+FOLDER = "tests"
+FILE_KEYS = ("personas", "cases")
+CASE_KEYS = ("persona", *PERSONA_KEYS, "expect")
+EXPECT_KEYS = ("placements", "fallback", "absent", "reasons", "problems", "degraded")
+TEXT_KEYS = ("about", "title", "body", "button", "alt", "why", "locale", "dir", "link", "price_text")
+ITEM_KEYS = ("offer", "price", "offline", "disclosures", "expires", *TEXT_KEYS)
+PROBLEMS = ("UNKNOWN_PLACEMENT",)
+DEGRADED = ("deadline_short", "profile_unavailable", "profile_behind", "model_unavailable", "events_not_kept")
+NONE = "none"
+"""`price: none`: the offer has no price."""
+_SPACES = re.compile("[\u00a0\u202f]")
+Expected = Mapping[str, object]
+"""What one item is expected to be, by ITEM_KEYS; what is not named may be anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What a case expects; None where it expects nothing."""
+
+    placements: Mapping[str, tuple[Expected, ...]] = field(default_factory=dict)
+    """The items of each placement named, all of them, in order."""
+    fallback: tuple[str, ...] | None = None
+    absent: tuple[OfferId, ...] = ()
+    reasons: Mapping[OfferId, tuple[str, ...]] = field(default_factory=dict)
+    problems: Mapping[str, str] | None = None
+    degraded: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test."""
+
+    name: str
+    where: str
+    """`file:line:column`."""
+    persona: Persona
+    now: Millis
+    expect: Expect
+
+
+def read_cases(folder: Path, catalog: Catalog) -> tuple[tuple[Case, ...], tuple[Finding, ...]]:
+    """Every case of a deployment's tests, and what is wrong with them; those with errors are left out."""
+    files = [(Sheet(file.relative_to(folder).as_posix()), file) for file in sorted((folder / FOLDER).rglob("*.yaml"))]
+    reader = CaseReader(catalog)
+    fields = [(sheet, reader.file(sheet, file)) for sheet, file in files]
+    for sheet, found in fields:
+        reader.personas(sheet, found.get("personas"))
+    cases = [case for sheet, found in fields for case in reader.cases(sheet, found.get("cases"))]
+    return tuple(cases), tuple(finding for sheet, _ in files for finding in sorted(sheet.findings))
+
+
+def read_case(file: Path, catalog: Catalog) -> tuple[Case | None, tuple[Finding, ...]]:
+    """A file that is one case: its keys at the top."""
+    sheet = Sheet(file.name)
+    root, findings = read_file(file, sheet.path)
+    sheet.findings.extend(findings)
+    reader = CaseReader(catalog)
+    case = None if root is None else reader.case(sheet, file.stem, root)
+    return case, tuple(sheet.findings)
+
+
+def read_persona_file(file: Path, name: str, catalog: Catalog) -> tuple[Persona | None, tuple[Finding, ...]]:
+    """A file that is one persona; with a name, that one of a file of `personas:`."""
+    sheet = Sheet(file.as_posix())
+    reader = CaseReader(catalog)
+    root, findings = read_file(file, sheet.path)
+    sheet.findings.extend(findings)
+    if root is not None and name:
+        reader.personas(sheet, reader.known(sheet, root).get("personas"))
+        named = TextNode(name, True, 1, 1)
+        root = reader.named(sheet, named)
+    persona = None if root is None else reader.persona(sheet, root, "the persona", PERSONA_KEYS)
+    return (None if sheet.failed else persona), tuple(sheet.findings)
+
+
+class CaseReader:
+    """Reads cases; remembers the personas they may name."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.words = vocabulary(catalog)
+        self.by_name: dict[str, tuple[MapNode, str]] = {}
+        """Persona -> (its keys, where)."""
+        self.broken: set[str] = set()
+        """Personas with errors, which are told once, where they stand."""
+        self.used: dict[str, str] = {}
+        """Case -> where."""
+
+    def file(self, sheet: Sheet, file: Path) -> dict[str, Node]:
+        root, findings = read_file(file, sheet.path)
+        sheet.findings.extend(findings)
+        return {} if root is None else self.known(sheet, root)
+
+    def known(self, sheet: Sheet, root: Node) -> dict[str, Node]:
+        return sheet.fields(root, "a file of tests", FILE_KEYS)
+
+    def personas(self, sheet: Sheet, node: Node | None) -> None:
+        """Remember them; each is checked by itself."""
+        if node is None:
+            return
+        for name, (word, value) in sheet.entries(node, "personas", "personas by their name").items():
+            if name in self.by_name:
+                message = f"persona {shown(name)} is at {self.by_name[name][1]} already."
+                sheet.error(word, "DUPLICATE_ID", message, "Take another name.")
+                continue
+            before = len(sheet.findings)
+            self.persona(sheet, value, f"persona {name}", PERSONA_KEYS)
+            if isinstance(value, MapNode):
+                self.by_name[name] = value, sheet.where(word)
+            if has_errors(sheet.findings[before:]):
+                self.broken.add(name)
+
+    def persona(self, sheet: Sheet, node: Node, name: str, known: tuple[str, ...]) -> Persona:
+        fields = sheet.fields(node, name, known)
+        return read_persona(sheet, fields, self.catalog)
+
+    def cases(self, sheet: Sheet, node: Node | None) -> Iterator[Case]:
+        if node is None:
+            return
+        for name, (word, value) in sheet.entries(node, "cases", "cases by their name").items():
+            if name in self.used:
+                message = f"case {shown(name)} is at {self.used[name]} already."
+                sheet.error(word, "DUPLICATE_ID", message, "Take another name.")
+                continue
+            self.used[name] = sheet.where(word)
+            case = self.case(sheet, name, value, word)
+            if case is not None:
+                yield case
+
+    def case(self, sheet: Sheet, name: str, node: Node, word: TextNode | None = None) -> Case | None:
+        """One case; None with errors."""
+        before = len(sheet.findings)
+        own = sheet.fields(node, f"case {name}", CASE_KEYS, ("expect",))
+        base = self.named(sheet, own["persona"]) if "persona" in own else None
+        if "persona" in own and base is None:
+            return None
+        said = {key: value for key, value in own.items() if key in PERSONA_KEYS}
+        fields = said if base is None else _over({key: value for key, (_, value) in base.entries.items()}, said)
+        persona = read_persona(sheet, fields, self.catalog)
+        draft = Draft(sheet, self.words, persona.zone)
+        expect = self.expect(draft, own["expect"]) if "expect" in own else Expect()
+        if "now" not in fields:
+            hint = "Add 'now: 2026-11-21 18:00' and 'zone: Europe/Rome'."
+            sheet.error(node, "KEY_MISSING", f"neither case {name} nor its persona has 'now'.", hint)
+        if persona.now is None or has_errors(sheet.findings[before:]):
+            return None
+        return Case(name, sheet.where(word or node), persona, persona.now, expect)
+
+    def named(self, sheet: Sheet, node: Node) -> MapNode | None:
+        """The persona of that name; None if there is none, or it has errors of its own."""
+        name = sheet.text(node, "persona")
+        if name is None or name in self.broken:
+            return None
+        if name not in self.by_name:
+            hint = did_you_mean(name, self.by_name) or "Write it under 'personas:' in a file of this folder."
+            sheet.error(node, "UNKNOWN_PERSONA", f"there is no persona {shown(name)}.", hint)
+            return None
+        return self.by_name[name][0]
+
+    def expect(self, draft: Draft, node: Node) -> Expect:
+        sheet, offers = draft.sheet, self.catalog.by_id
+        fields = sheet.fields(node, "expect", EXPECT_KEYS)
+        placements = _entries(sheet, fields.get("placements"), "placements")
+        reasons = _entries(sheet, fields.get("reasons"), "reasons", tuple(offers), "UNKNOWN_OFFER")
+        problems = _entries(sheet, fields.get("problems"), "problems")
+        codes = {name: sheet.choice(value, name, PROBLEMS) or "" for name, value in problems.items()}
+        absent = _words(sheet, fields, "absent", tuple(offers), "UNKNOWN_OFFER") or ()
+        return Expect(
+            placements={name: self.items(draft, name, value) for name, value in placements.items()},
+            fallback=_words(sheet, fields, "fallback", tuple(self.catalog.placements), "UNKNOWN_PLACEMENT"),
+            absent=tuple(OfferId(name) for name in absent),
+            reasons={OfferId(name): _codes(sheet, value, name) for name, value in reasons.items()},
+            problems=codes if "problems" in fields else None,
+            degraded=_words(sheet, fields, "degraded", DEGRADED),
+        )
+
+    def items(self, draft: Draft, name: str, node: Node) -> tuple[Expected, ...]:
+        """The items of one placement; `[]` for none."""
+        if not isinstance(node, TextNode | MapNode) and not node.items:
+            return ()
+        return tuple(self.item(draft, each) for each in draft.sheet.one_or_more(node, name))
+
+    def item(self, draft: Draft, node: Node) -> Expected:
+        sheet = draft.sheet
+        if isinstance(node, TextNode):
+            return {"offer": sheet.choice(node, "an offer", self.catalog.by_id, "UNKNOWN_OFFER")}
+        fields = sheet.fields(node, "an item", ITEM_KEYS, ("offer",))
+        read: dict[str, object] = {}
+        for key, value in fields.items():
+            if key == "offer":
+                read[key] = sheet.choice(value, "offer", self.catalog.by_id, "UNKNOWN_OFFER")
+            elif key == "price":
+                read[key] = _price(sheet, value)
+            elif key == "offline":
+                read[key] = sheet.boolean(value, key)
+            elif key == "disclosures":
+                read[key] = _disclosures(sheet, value)
+            elif key == "expires":
+                found = draft.instant(value, key)
+                read[key] = None if found is None else format_instant(found.at)
+            else:
+                text = sheet.text(value, key)
+                read[key] = None if text is None else plain(text)
+        return read
+
+
+def told(item: Item, like: Expected) -> Expected:
+    """An item as a case writes it: its offer, and of the rest what the case says anything about."""
+    words, price = item.representation, item.price
+    everything: dict[str, object] = {
+        "offer": item.offer_id,
+        "about": item.subject,
+        "price": NONE if price is None else Money(price.minor, price.currency),
+        "price_text": NONE if price is None else price.text,
+        "title": words.title,
+        "body": words.body,
+        "button": words.button,
+        "alt": words.image.alt,
+        "why": words.why_shown,
+        "locale": words.locale,
+        "dir": words.dir,
+        "link": words.action["link"],
+        "offline": item.offline.show,
+        "disclosures": words.disclosures,
+        "expires": format_instant(item.expires),
+    }
+    found = {key: plain(value) if isinstance(value, str) else value for key, value in everything.items()}
+    return {key: found[key] for key in ITEM_KEYS if key == "offer" or key in like}
+
+
+def plain(text: str) -> str:
+    """With spaces as a keyboard has them: `49,00 €` is written with one that does not break."""
+    return _SPACES.sub(" ", text)
+
+
+def _over(base: Mapping[str, Node], said: Mapping[str, Node]) -> dict[str, Node]:
+    merged = dict(base)
+    for key, value in said.items():
+        merged[key] = _merged(base[key], value) if key in base else value
+    return merged
+
+
+def _merged(base: Node, said: Node) -> Node:
+    """What a case says over what its persona says. The placements asked for are one thing, as `[...]` is."""
+    if not isinstance(base, MapNode) or not isinstance(said, MapNode):
+        return said
+    entries = dict(base.entries)
+    for key, (word, value) in said.entries.items():
+        whole = key not in entries or key == "placements"
+        entries[key] = word, value if whole else _merged(entries[key][1], value)
+    return MapNode(entries, said.line, said.column)
+
+
+def _entries(
+    sheet: Sheet, node: Node | None, name: str, known: tuple[str, ...] = (), code: str = ""
+) -> dict[str, Node]:
+    if node is None:
+        return {}
+    found = {}
+    for key, (word, value) in sheet.entries(node, name, f"{name} by their id").items():
+        if not known or sheet.choice(word, name, known, code) in known:
+            found[key] = value
+    return found
+
+
+def _words(
+    sheet: Sheet, fields: Mapping[str, Node], key: str, known: tuple[str, ...], code: str = "UNKNOWN_CHOICE"
+) -> tuple[str, ...] | None:
+    if key not in fields:
+        return None
+    node = fields[key]
+    if not isinstance(node, TextNode | MapNode) and not node.items:
+        return ()
+    return sheet.words(node, key, known, code)
+
+
+def _codes(sheet: Sheet, node: Node, name: str) -> tuple[str, ...]:
+    known = tuple(code.value for code in Code)
+    found = [sheet.choice(item, f"reasons.{name}", known) for item in sheet.one_or_more(node, name)]
+    return tuple(code for code in found if code is not None)
+
+
+def _price(sheet: Sheet, node: Node) -> object:
+    if isinstance(node, TextNode) and node.text == NONE:
+        return NONE
+    return sheet.parsed(node, "price", money)
+
+
+def _disclosures(sheet: Sheet, node: Node) -> tuple[str, ...]:
+    if not isinstance(node, TextNode | MapNode) and not node.items:
+        return ()
+    found = [sheet.text(item, "disclosures") for item in sheet.one_or_more(node, "disclosures")]
+    return tuple(word for word in found if word is not None)
