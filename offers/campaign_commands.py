@@ -1,16 +1,18 @@
 """`offing campaigns`: what a campaign manager asks of a folder of campaign files."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from offers import tryout
-from offers.commands import Json, command, console, say
+from offers.check_report import report
+from offers.commands import Json, command, console
+from offers.finding_formats import Format
 from offers.folder import load_folder
-from streams.errors import InvalidInput
+from offers.schema_file import page, write
 from streams.findings import has_errors
 
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
@@ -18,20 +20,33 @@ campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 
 @campaigns.command("check")
 @command
-def check(folder: Path, output: Annotated[str, typer.Option("--format", help="text or json")] = "text") -> None:
+def check(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    form: Annotated[
+        Format, typer.Option("--format", help="github, gitlab and sarif put each finding beside its line.")
+    ] = Format.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail it too.")] = False,
+) -> None:
     """Every error of every file, as `path:line:column: CODE message`. Exits 1 if there are any."""
-    if output not in ("text", "json"):
-        raise InvalidInput("FORMAT_UNKNOWN", f"--format is {output!r}; expected text or json")
     loaded = load_folder(folder)
-    if output == "json":
-        say([asdict(finding) for finding in loaded.findings])
-    else:
-        for finding in loaded.findings:
-            sys.stdout.write(f"{finding}\n")
-        if loaded.campaigns is not None:
-            console.print(f"[green]{len(loaded.campaigns.campaigns)} campaigns are good[/green]")
-    if has_errors(loaded.findings):
+    report(loaded, folder, form)
+    if has_errors(loaded.findings) or (strict and loaded.findings):
         raise typer.Exit(1)
+
+
+@campaigns.command("schema")
+@command
+def print_schema(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Whose attributes it knows.")] = None,
+    kept: Annotated[bool, typer.Option("--write", help="Write it to DIR/schema/campaign.json.")] = False,
+) -> None:
+    """The JSON Schema (2020-12) of a campaign file, with which editors complete and underline."""
+    if not kept:
+        sys.stdout.write(page(folder))
+    elif folder is None:
+        raise typer.BadParameter("--write needs the folder to write into, DIR")
+    else:
+        console.print(f"{escape(str(write(folder)))} is written", soft_wrap=True)
 
 
 Model = Annotated[Path | None, typer.Option("--model", help="A model folder; else the declared starting propensities.")]

@@ -26,6 +26,7 @@ SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 FLAG: Schema = {"type": "boolean"}
 DURATION: Schema = {"type": "string", "pattern": rf"^[0-9.]+ ?({'|'.join(DURATIONS)})$", "examples": ["15 min", "48 h"]}
 DISTANCE: Schema = {"type": "string", "pattern": rf"^[0-9.]+ ?({'|'.join(DISTANCES)})$", "examples": ["30 km"]}
+WITHIN = rf"^ *[0-9.]+ ?({'|'.join(DISTANCES)}) of "
 MONEY: Schema = {"type": "string", "pattern": "^[0-9.]+ ?[A-Z]{3}$", "examples": ["12.50 EUR"]}
 SHARE: Schema = {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["6 %"]}
 IDENTIFIER: Schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
@@ -71,7 +72,7 @@ def schema(attributes: AttributeSet) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Offing campaign",
         **_object({key: properties[key] for key in KEYS}, REQUIRED),
-        "$defs": {"condition": _condition(attributes), "location": _location()},
+        "$defs": {"condition": _condition(attributes), "location": _location(), **_asked_of(attributes)},
     }
 
 
@@ -175,7 +176,7 @@ def _words() -> Schema:
 
 def _location() -> Schema:
     known = {
-        "within": {"examples": ["30 km of port:ITLIV"], **TEXT},
+        "within": {"type": "string", "pattern": WITHIN, "examples": ["30 km of port:ITLIV"]},
         "inside": _one_or_more({"examples": ["fence:elba"], **TEXT}),
         "min_confidence": {"enum": [1, 2, 3]},
         **MODIFIERS,
@@ -187,13 +188,9 @@ def _condition(attributes: AttributeSet) -> Schema:
     """A mapping of groups, `location` and attributes, or a list of such."""
     names: dict[str, Schema] = {"location": {"$ref": "#/$defs/location"}}
     scopes: dict[str, dict[str, Schema]] = {scope: {} for scope in SCOPES if scope != "offer"}
-    for attribute in attributes.by_name.values():
-        if attribute.scope == "offer":
-            continue
-        for name in {attribute.qualified, *_facts(attribute)}:
-            asked = _asked(attribute, keyed=name == attribute.qualified and bool(attribute.keys))
-            names[name] = asked
-            scopes[attribute.scope][name.partition(".")[2]] = asked
+    for name in _asked_of(attributes):
+        scope, _, short = name.partition(".")
+        names[name] = scopes[scope][short] = {"$ref": f"#/$defs/{name}"}
     for short, asked in scopes["sailing"].items():
         names[f"{ALIAS}{short}"] = asked
         scopes["booking"][f"sailing.{short}"] = asked
@@ -202,6 +199,16 @@ def _condition(attributes: AttributeSet) -> Schema:
     subjects = {scope: _object(facts) for scope, facts in scopes.items()}
     known = _object({**groups, **names, **subjects, "booking.sailing": _object(scopes["sailing"])})
     return {"anyOf": [known, _list(CONDITION)]}
+
+
+def _asked_of(attributes: AttributeSet) -> dict[str, Schema]:
+    """What a condition may say of each fact, by its name: `customer.age`, `market.fare`, `market.fare.deck`."""
+    return {
+        name: _asked(attribute, keyed=name == attribute.qualified and bool(attribute.keys))
+        for attribute in attributes.by_name.values()
+        if attribute.scope != "offer"
+        for name in dict.fromkeys((attribute.qualified, *_facts(attribute)))
+    }
 
 
 def _facts(attribute: Attribute) -> tuple[str, ...]:

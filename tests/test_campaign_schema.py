@@ -5,15 +5,27 @@ import re
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from offers.campaign_schema import schema
+from offers.schema_file import FILE, page
 from streams.attribute_file import load_attributes
 from streams.positioned_yaml import ListNode, Node, TextNode, read_file, read_yaml
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parent / "deploy" / "campaigns"
-jsonschema = pytest.importorskip("jsonschema_rs")
+COUPONS = HERE.parent / "deploy" / "examples" / "coupons"
+BAD = sorted((HERE / "campaigns_bad").glob("*.yaml"))
+MODELINE = "# yaml-language-server: $schema="
+SEEN = {
+    "EMPTY_LIST", "KEY_MISSING", "LANGUAGE_VERSION", "NAME_INVALID", "NOT_BOOLEAN", "NOT_NUMBER",
+    "NUMBER_INVALID", "OUT_OF_RANGE", "TEXT_TOO_LONG", "UNIT_MISSING", "UNIT_UNKNOWN", "UNKNOWN_ATTRIBUTE",
+    "UNKNOWN_CHOICE", "UNKNOWN_KEY", "UNKNOWN_LEVEL", "WRONG_TEST", "WRONG_TYPE",
+}  # fmt: skip
+"""Codes of faults that lie in a file's own keys and values, which an editor sees too."""
+UNSEEN = {"key_missing-collection", "key_missing-line", "out_of_range-mean", "out_of_range-ttl"}
+"""Files with such a code whose fault lies in two keys together, or in how much a quantity is."""
 
 
 def as_editors_read(node: Node | None) -> Any:
@@ -31,13 +43,15 @@ def as_editors_read(node: Node | None) -> Any:
 def problems(text: str) -> list[str]:
     root, findings = read_yaml(text.encode(), "f")
     assert findings == []
-    validator = jsonschema.validator_for(json.dumps(schema(load_attributes(HERE / "deployment" / "attributes.yaml"))))
+    validator = jsonschema_rs.validator_for(
+        json.dumps(schema(load_attributes(HERE / "deployment" / "attributes.yaml")))
+    )
     return [error.message for error in validator.iter_errors(as_editors_read(root))]
 
 
-@pytest.mark.parametrize("folder", [HERE / "deployment", SHIPPED], ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", [HERE / "deployment", SHIPPED, COUPONS], ids=lambda folder: folder.name)
 def test_every_good_campaign_validates(folder: Path) -> None:
-    validator = jsonschema.validator_for(json.dumps(schema(load_attributes(folder / "attributes.yaml"))))
+    validator = jsonschema_rs.validator_for(json.dumps(schema(load_attributes(folder / "attributes.yaml"))))
     seen = 0
     for file in sorted(folder.rglob("*.yaml")):
         root, _ = read_file(file, file.name)
@@ -74,3 +88,38 @@ def test_a_slip_is_underlined(good: str, bad: str) -> None:
     assert problems(GOOD) == []
     assert good in GOOD
     assert problems(GOOD.replace(good, bad, 1)) != []
+
+
+def test_every_bad_file_whose_fault_a_schema_can_see_is_underlined() -> None:
+    schema_text = json.dumps(schema(load_attributes(HERE / "deployment" / "attributes.yaml")))
+    validator = jsonschema_rs.validator_for(schema_text)
+    looked_at, missed = set(), []
+    for file in BAD:
+        root, _ = read_file(file, file.name)
+        code = file.stem.partition("-")[0].upper()
+        if root is None or code not in SEEN or file.stem in UNSEEN:
+            continue
+        looked_at.add(code)
+        if validator.is_valid(as_editors_read(root)):
+            missed.append(file.stem)
+    assert (missed, SEEN - looked_at) == ([], set())
+
+
+# The file that editors read
+
+
+def test_the_schema_beside_the_example_is_that_of_this_version() -> None:
+    assert (SHIPPED / FILE).read_text() == page(SHIPPED), "run: offing campaigns schema deploy/campaigns --write"
+
+
+def test_every_campaign_of_the_example_names_the_schema_beside_it() -> None:
+    files = [file for file in SHIPPED.rglob("*.yaml") if file.parent != SHIPPED and "tests" not in file.parts]
+    campaigns = [file for file in files if re.search("^campaign:", file.read_text(), re.MULTILINE)]
+    first = {file: file.read_text().partition("\n")[0] for file in campaigns}
+    assert len(first) >= 30
+    wrong = [
+        file.name
+        for file, line in first.items()
+        if not line.startswith(MODELINE) or (file.parent / line.removeprefix(MODELINE)).resolve() != SHIPPED / FILE
+    ]
+    assert wrong == []

@@ -1,0 +1,44 @@
+"""The JSON Schema as a file beside the campaigns, named in their first line: editors complete and underline with it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from offers.campaign_schema import CONDITION, schema
+from streams.attribute_file import FILE as ATTRIBUTES
+from streams.attribute_file import load_attributes
+from streams.attributes import SCOPES, attribute_set
+
+FILE = Path("schema", "campaign.json")
+"""In the campaign folder."""
+NAMES = rf"^({'|'.join(scope for scope in SCOPES if scope != 'offer')})(\.|$)"
+"""What a condition may ask where no attributes are declared."""
+
+
+def page(folder: Path | None) -> str:
+    """The schema for a folder's attributes, for whatever attributes if there is no folder.
+
+    Raises InvalidInput ATTRIBUTES_INVALID.
+    """
+    found = for_any_attributes() if folder is None else schema(load_attributes(folder / ATTRIBUTES))
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def write(folder: Path) -> Path:
+    """Write the folder's schema into it; returns the file. Raises InvalidInput ATTRIBUTES_INVALID."""
+    text, file = page(folder), folder / FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def for_any_attributes() -> Mapping[str, Any]:
+    """The language without a deployment: whatever is declared somewhere may be asked, in any form."""
+    found = schema(attribute_set(()))
+    condition = found["$defs"]["condition"]["anyOf"][0]
+    kept = {key: condition["properties"][key] for key in ("all", "any", "none", "location")}
+    asked = {**condition, "properties": kept, "patternProperties": {NAMES: {}}}
+    found["$defs"]["condition"] = {"anyOf": [asked, {"type": "array", "items": CONDITION, "minItems": 1}]}
+    found["properties"]["offer"]["properties"]["attributes"] = {"type": "object"}
+    return found
