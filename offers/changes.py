@@ -54,9 +54,14 @@ class Needs:
     @property
     def single(self) -> Change | None:
         """The one change that would allow it; None if it takes more, or there is nothing it could be about."""
-        if len(self.changes) != 1 or self.changes[0].code is Code.NO_SUBJECT or self.aside:
+        if len(self.changes) != 1 or self.unbound or self.aside:
             return None
         return self.changes[0] if self.changes[0].alone else None
+
+    @property
+    def unbound(self) -> bool:
+        """Whether all it lacks is something to be about: what else would then speak against it is not known."""
+        return [change.code for change in self.changes] == [Code.NO_SUBJECT]
 
     @property
     def aside(self) -> bool:
@@ -141,6 +146,8 @@ _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
     Code.LOCALE_MISSING: _Teller._locale,
     Code.CONSENT_MISSING: _Teller._withheld,
     Code.NO_SUBJECT: _Teller._about,
+    Code.PRICE_UNKNOWN: lambda teller, reason: f"a price ({reason.detail})",
+    Code.CONTEXT_MISSING: lambda teller, reason: f"all it needs to be told ({reason.detail})",
     Code.SUPPRESSED: lambda teller, reason: f"not {reason.detail}",
     Code.CAP_CUSTOMER_REACHED: _Teller._cap,
     Code.CAP_BOOKING_REACHED: _Teller._cap,

@@ -95,5 +95,7 @@ def _of_subject(leaf: Leaf) -> bool:
 
 
 def _place(where: str) -> tuple[str, int, int]:
-    file, line, column = where.rsplit(":", 2)
-    return file, int(line), int(column)
+    """`file:line:column` in the order of files, lines and columns."""
+    file, _, position = where.partition(":")
+    line, _, column = position.partition(":")
+    return file, int(line or 0), int(column or 0)

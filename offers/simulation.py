@@ -1,6 +1,6 @@
 """What one persona would see there and then, and of everything else why not: `offing campaigns simulate`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -72,7 +72,9 @@ def _groups(found: Simulation) -> Iterator[str]:
     single = [(each, each.single) for each in rest if each.single is not None]
     yield from _group("One change away", [_line(each, [change]) for each, change in single if change is not None])
     yield from _group("Allowed; others came first", [_name(each) for each in rest if each.outranked])
-    far = [each for each in rest if each.single is None and not each.outranked and not each.aside]
+    unbound = [each for each in rest if each.unbound]
+    yield from _group("Nothing it could be about now", [_line(each, each.changes) for each in unbound])
+    far = [each for each in rest if not (each.single or each.outranked or each.aside or each.unbound)]
     yield from _group("More than one change away", [_line(each, each.changes) for each in far])
     yield from _group("Not for these placements, or a fallback", [_name(each) for each in rest if each.aside])
 
@@ -84,7 +86,7 @@ def _group(title: str, lines: list[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in lines)
 
 
-def _line(each: Needs, changes: "list[Change] | tuple[Change, ...]") -> str:
+def _line(each: Needs, changes: Sequence[Change]) -> str:
     where = f"  [{changes[0].where}]" if changes and changes[0].where else ""
     return f"{_name(each)}: {'; '.join(change.words for change in changes)}{where}"
 

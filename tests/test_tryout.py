@@ -1,6 +1,7 @@
 """`campaigns simulate` and `campaigns test` as a campaign manager meets them, on the example operator."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from offers.cli import app
 from tests.golden_case import DEPLOYMENT
 
 PERSONAS = DEPLOYMENT / "tests" / "personas.yaml"
+PAGE = (DEPLOYMENT.parent.parent / "docs" / "campaigns.md").read_text()
 TONIGHT = f"{PERSONAS}#gold-tonight"
 
 
@@ -143,6 +145,25 @@ def test_a_wrong_persona_is_told_with_line_and_column(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert f"{file}:3:34: UNKNOWN_LEVEL customer.loyalty_tier has no level 'golden'." in done.stderr
     assert f"{file}:3:42: UNKNOWN_KEY customer.facts has no key 'hom_port'. Did you mean 'home_port'?" in done.stderr
+
+
+def test_the_pages_persona_gets_the_pages_answer(tmp_path: Path) -> None:
+    (written,) = re.findall(r"^```yaml persona\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    answer = PAGE[PAGE.index("One change away:") :].splitlines()[:2]
+    file = tmp_path / "me.yaml"
+    file.write_text(written)
+    lines = offing("simulate", str(DEPLOYMENT), "--persona", str(file)).stdout.splitlines()
+    at = lines.index(answer[0])
+    without_line = [re.sub(r":\d+:\d+\]$", "]", line) for line in (*lines[at + 1 :], answer[1])]
+    assert without_line[-1] in without_line[:-1]
+
+
+def test_the_pages_tests_pass(folder: Path) -> None:
+    (written,) = re.findall(r"^```yaml tests\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    shutil.copy(PERSONAS, folder / "tests")
+    (folder / "tests" / "page.yaml").write_text(written)
+    done = offing("test", str(folder))
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "1 passed, 0 failed"), done.output
 
 
 # test
