@@ -18,6 +18,8 @@ SARIF = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-
 DOCUMENTED = "Each code is explained in docs/campaigns.md, under 'What the checker says'."
 _GITLAB = {Severity.ERROR: "major", Severity.WARNING: "minor"}
 _IN_TEXT = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_SARIF = str.maketrans({"{": "{{", "}": "}}"})
+"""SARIF 3.11.5: single braces stand around the number of an argument."""
 _IN_PROPERTY = {**_IN_TEXT, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 Document = dict[str, Any]
@@ -141,7 +143,7 @@ def _result(finding: Finding, rule: int, fingerprint: str) -> Document:
         "ruleId": finding.code,
         "ruleIndex": rule,
         "level": finding.severity.value,
-        "message": {"text": _said(finding)},
+        "message": {"text": _said(finding).translate(_IN_SARIF)},
         "locations": [{"physicalLocation": place}],
         "partialFingerprints": {"offing/v1": fingerprint},
     }
