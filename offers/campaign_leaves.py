@@ -17,6 +17,8 @@ from streams.units import MAX_DURATION_MS
 INF = float("inf")
 MODIFIERS = ("on_missing", "fresh_within", "because")
 MAX_AS_WRITTEN = 160
+ORIGINS = frozenset({"language", "nationality", "citizenship", "residence", "country"})
+"""Words in the name of an attribute by which people are told apart as the law does not like: it wants a `because`."""
 _ORDERED = ("at_least", "at_most", "above", "below")
 _PLAIN = ("is", "in", "not_in", "exists")
 _AMOUNT = (*_PLAIN, *_ORDERED)
@@ -124,6 +126,9 @@ def _with_key(asked: Asked, node: Node | None, whole_node: Node) -> str | None:
 def _conditions(asked: Asked, found: dict[str, Node], node: Node) -> list[Leaf]:
     """The tests of a mapping whose keys are all known."""
     base = _base(asked, found)
+    if "because" not in found and not ORIGINS.isdisjoint(asked.attribute.name.split("_")):
+        hint = "Say why in 'because:', for whoever has to answer for it."
+        asked.draft.sheet.warn(asked.word, "NEEDS_BECAUSE", f"{asked.fact} decides here, and nobody says why.", hint)
     tests = [test for test in found if test not in MODIFIERS]
     if "exists" in found and "on_missing" in found:
         message, hint = "'exists' asks whether it is missing.", "Remove 'on_missing'."

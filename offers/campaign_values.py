@@ -10,7 +10,8 @@ from streams.positioned_yaml import Node
 from streams.units import day, distance_m, duration_ms, money
 
 NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DURATION, Kind.DISTANCE, Kind.MONEY})
-_BOUNDS = {"context.local_hour": (0, 23), "context.weekday": (1, 7), "context.month": (1, 12)}
+BOUNDS = {"context.local_hour": (0, 23), "context.weekday": (1, 7), "context.month": (1, 12)}
+"""Numbers of Offing's own that end somewhere."""
 
 
 def _line(places: Places, text: str) -> str:
@@ -54,7 +55,7 @@ def _boolean(draft: Draft, attribute: Attribute, node: Node) -> Value | None:
 
 
 def _integer(draft: Draft, attribute: Attribute, node: Node) -> Value | None:
-    low, high = _BOUNDS.get(attribute.qualified, (-MAX_INTEGER, MAX_INTEGER))
+    low, high = BOUNDS.get(attribute.qualified, (-MAX_INTEGER, MAX_INTEGER))
     return draft.sheet.integer(node, attribute.qualified, low, high)
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from offers.campaign_draft import Draft, Vocabulary
 from offers.campaign_limits import read_policies
 from offers.campaign_offer import ID, ID_EXAMPLE
+from offers.campaign_text import MAX_TEXTS
 from offers.offer import Image, ImageVariant, Limit, Placement, Season
 from streams.errors import InvalidInput
 from streams.findings import shown
@@ -19,7 +20,8 @@ from streams.sheet import Sheet
 from streams.units import duration_ms, zone
 
 PLACEMENTS, SEASONS, IMAGES, POLICIES = "placements.yaml", "seasons.yaml", "images.yaml", "policies.yaml"
-PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out")
+PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out", "limits")
+LIMITED = ("title", "body", "button")
 SEASON_KEYS = ("from", "until", "zone")
 VARIANT_KEYS = ("url", "w", "h", "bytes", "sha256")
 MAX_ITEMS = 30
@@ -141,7 +143,15 @@ def _placement(sheet: Sheet, name: str, node: Node) -> Placement:
         fallback=OfferId(fallback) if fallback is not None else None,
         explore=explore or usual.explore,
         opt_out=_matching(sheet, fields, "opt_out", OPT_OUT, "a link, 'app://privacy/offers'") or usual.opt_out,
+        limits=_limits(sheet, name, fields["limits"]) if "limits" in fields else usual.limits,
     )
+
+
+def _limits(sheet: Sheet, name: str, node: Node) -> tuple[tuple[str, int], ...]:
+    """How many characters of a text the placement shows."""
+    fields = sheet.fields(node, f"{name}.limits", LIMITED)
+    found = [(key, sheet.integer(value, f"{name}.limits.{key}", 1, MAX_TEXTS[key])) for key, value in fields.items()]
+    return tuple((key, most) for key, most in found if most is not None)
 
 
 def _refresh_s(sheet: Sheet, fields: Mapping[str, Node]) -> int | None:

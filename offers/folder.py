@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from offers.campaign import ReadCampaign, read_campaign
+from offers.campaign_analysis import Declared, analyse
 from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
 from offers.deployment_files import (
     IMAGES,
@@ -150,6 +151,8 @@ class _Checker:
         root, findings = read_file(file, sheet.path)
         sheet.findings.extend(findings)
         found = None if root is None else read_campaign(sheet, self.words, root)
+        if found is not None and root is not None:
+            analyse(sheet, Declared(self.words, self.seasons), found, root)
         self.unread = self.unread or found is None
         if sheet.findings:
             self.bad.append(sheet)

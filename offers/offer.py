@@ -203,6 +203,8 @@ class Placement:
     explore: float = 0.0
     """Strength of exploration: 0 always shows the best; 1 draws nearly evenly (scoring.exploration)."""
     opt_out: str = ""
+    limits: tuple[tuple[str, int], ...] = ()
+    """(title | body | button, characters it shows); the checker warns of longer ones."""
 
 
 @dataclass(frozen=True, slots=True)
