@@ -14,7 +14,7 @@ from offers.catalog import Catalog
 from offers.persona import KEYS as PERSONA_KEYS
 from offers.persona import Persona, read_persona, vocabulary
 from offers.proposition import Code, Item
-from streams.findings import Finding, did_you_mean, has_errors, shown
+from streams.findings import Finding, did_you_mean, has_errors, listed, shown
 from streams.ids import Millis, OfferId
 from streams.instant import format_instant
 from streams.positioned_yaml import MapNode, Node, TextNode, read_file
@@ -63,7 +63,7 @@ class Case:
 
 def read_cases(folder: Path, catalog: Catalog) -> tuple[tuple[Case, ...], tuple[Finding, ...]]:
     """Every case of a deployment's tests, and what is wrong with them; those with errors are left out."""
-    files = [(Sheet(file.relative_to(folder).as_posix()), file) for file in sorted((folder / FOLDER).rglob("*.yaml"))]
+    files = [(Sheet(file.relative_to(folder).as_posix()), file) for file in sorted((folder / FOLDER).rglob("*.y*ml"))]
     reader = CaseReader(catalog)
     fields = [(sheet, reader.file(sheet, file)) for sheet, file in files]
     for sheet, found in fields:
@@ -110,6 +110,10 @@ class CaseReader:
         """Case -> where."""
 
     def file(self, sheet: Sheet, file: Path) -> dict[str, Node]:
+        if file.suffix != ".yaml":
+            top = TextNode("", True, 1, 1)
+            sheet.error(top, "WRONG_SUFFIX", f"files that end in {file.suffix} are not read.", "Rename it to .yaml.")
+            return {}
         root, findings = read_file(file, sheet.path)
         sheet.findings.extend(findings)
         return {} if root is None else self.known(sheet, root)
@@ -183,6 +187,9 @@ class CaseReader:
     def expect(self, draft: Draft, node: Node) -> Expect:
         sheet, offers = draft.sheet, self.catalog.by_id
         fields = sheet.fields(node, "expect", EXPECT_KEYS)
+        if isinstance(node, MapNode) and not node.entries:
+            hint = f"Add one of {listed(EXPECT_KEYS)}."
+            sheet.error(node, "TEST_MISSING", "a case that expects nothing cannot fail.", hint)
         placements = _entries(sheet, fields.get("placements"), "placements")
         reasons = _entries(sheet, fields.get("reasons"), "reasons", tuple(offers), "UNKNOWN_OFFER")
         problems = _entries(sheet, fields.get("problems"), "problems")

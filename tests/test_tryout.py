@@ -216,7 +216,7 @@ def test_a_failure_says_what_was_expected_what_was_found_and_why(folder: Path) -
 
 def test_coverage_names_the_conditions_no_test_has_seen(folder: Path) -> None:
     shutil.copy(PERSONAS, folder / "tests")
-    (folder / "tests" / "one.yaml").write_text("cases: {one: {persona: gold-tonight, expect: {}}}\n")
+    (folder / "tests" / "one.yaml").write_text("cases: {one: {persona: gold-tonight, expect: {fallback: []}}}\n")
     done = offing("test", str(folder), "--coverage", "--fail-under", "99")
     assert done.exit_code == 1
     assert f"{GOLD}: never false: customer.loyalty_tier gold or higher" in done.stdout.splitlines()
@@ -225,6 +225,9 @@ def test_coverage_names_the_conditions_no_test_has_seen(folder: Path) -> None:
 
 
 MISTAKES = {
+    "cases: {one: {persona: gold-tonight, expect: {}}}\n": (
+        "tests/t.yaml:1:46: TEST_MISSING a case that expects nothing cannot fail."
+    ),
     "cases: {one: {persona: gold-tonite, expect: {}}}\n": (
         "tests/t.yaml:1:24: UNKNOWN_PERSONA there is no persona 'gold-tonite'. Did you mean 'gold-tonight'?"
     ),
@@ -262,6 +265,13 @@ def test_a_mistake_in_a_test_is_told_like_one_in_a_campaign(folder: Path, writte
     done = offing("test", str(folder))
     assert done.exit_code == 1
     assert [line for line in done.stderr.splitlines() if line.startswith(MISTAKES[written])] != [], done.stderr
+
+
+def test_a_file_of_another_suffix_is_not_passed_over(folder: Path) -> None:
+    shutil.copy(PERSONAS, folder / "tests" / "personas.yml")
+    done = offing("test", str(folder))
+    assert done.exit_code == 1
+    assert "tests/personas.yml:1:1: WRONG_SUFFIX files that end in .yml are not read." in done.stderr
 
 
 def test_a_folder_without_tests_says_so(folder: Path) -> None:
