@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from offers.cases import NONE, Case, Expect, Expected, told
+from offers.cases import Case
 from offers.catalog import Catalog
 from offers.changes import Needs
 from offers.coverage import Coverage
+from offers.expectations import NONE, Expect, Expected, told
 from offers.proposition import Decision, PlacementSlate
 from offers.simulation import Simulation, simulate
 from scoring.features import Propensity
