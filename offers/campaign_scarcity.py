@@ -7,15 +7,14 @@ are none of them, nor is a bare count ('9 cabins free').
 import re
 from collections.abc import Mapping
 
-_EN = r"(?:cabins?|seats?|places?|rooms?|tickets?|spots?|spaces?)"
-_IT = r"(?:cabine|posti|camere|biglietti|pezzi)"
-_DE = r"(?:kabinen?|plätze?|zimmer|tickets?|karten?|stück)"
-_FR = r"(?:cabines?|places?|chambres?|billets?|sièges?)"
-_ES = r"(?:camarotes?|cabinas?|plazas?|asientos?|habitaciones|billetes?)"
+_EN = "(?:cabins|seats|places|rooms|tickets|spots|spaces)"
+_IT = "(?:cabine|posti|camere|biglietti|pezzi)"
+_DE = "(?:kabinen|plätze|zimmer|tickets|karten|stück)"
+_FR = "(?:cabines|places|chambres|billets|sièges)"
+_ES = "(?:camarotes|cabinas|plazas|asientos|habitaciones|billetes)"
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "en": (
-        rf"only (?:\d+|a few|a handful of)(?: {_EN})? (?:left|remaining)",
-        rf"only (?:\d+|a few|a handful of) {_EN}",
+        rf"only (?:\d+|a few|a handful of)(?: {_EN})? (?:are )?(?:left|remaining|free|available)",
         rf"(?:the|our|these) last (?:few |\d+ )?{_EN}",
         rf"last (?:few |remaining ){_EN}",
         rf"few (?:{_EN} )?(?:left|remaining)",
@@ -44,9 +43,9 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "fr": (
         rf"derni[eè]re?s (?:\d+ )?{_FR}",
         rf"plus que (?:\d+|quelques) {_FR}",
-        rf"quelques {_FR} restant(?:e?s)",
+        rf"quelques {_FR} restante?s",
         "presque (?:complet|épuisé)",
-        f"{_FR} limité(?:e?s)",
+        f"{_FR} limitée?s",
         "dans la limite des (?:places|stocks)",
         "jusqu['’]à épuisement",
     ),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offers.campaign_conflicts import Judge
-from offers.campaign_words import length_of
+from offers.campaign_words import USUAL_WIDTH, WIDTHS, length_of
 from offers.condition import All, AnyOf, Condition, Leaf, Op, View, holds
 from offers.folder import LoadedFolder, check_folder, load_folder
 from offers.template import compiled
@@ -142,6 +142,32 @@ def test_a_fallback_is_not_judged_by_conditions_it_ignores(tmp_path: Path, deplo
 )
 def test_a_length_counts_what_a_reader_sees(text: str, length: int) -> None:
     assert length_of(compiled(text)) == length
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("{title: 0}", "OUT_OF_RANGE app.short.limits.title is 0. Write 1 to 80."),
+        ("{body: 301}", "OUT_OF_RANGE app.short.limits.body is 301. Write 1 to 300."),
+        ("{alt: 20}", "UNKNOWN_KEY app.short.limits has no key 'alt'. Its keys: body, button, title."),
+    ],
+)
+def test_limits_of_a_placement_are_checked(tmp_path: Path, deployment: LoadedFolder, written: str, answer: str) -> None:
+    (tmp_path / "placements.yaml").write_text(f"placements:\n  app.short: {{limits: {written}}}\n")
+    assert deployment.attributes is not None and deployment.places is not None
+    campaigns, findings = check_folder(tmp_path, deployment.attributes, deployment.places)
+    assert campaigns is None
+    assert [str(finding).split(" ", 1)[1] for finding in findings] == [answer]
+
+
+def test_the_page_tells_what_a_placeholder_counts_as() -> None:
+    page = " ".join((HERE.parent / "docs" / "campaigns.md").read_text().split())
+    said_ = page[page.index("A placeholder counts as") :].partition(". ")[0]
+    assert [int(number) for number in re.findall(r"\d+", said_)] == [
+        WIDTHS["price"], WIDTHS["time"], WIDTHS["date"], WIDTHS["distance"], WIDTHS["number"], WIDTHS["discount"],
+        USUAL_WIDTH,
+    ]  # fmt: skip
+    assert (WIDTHS["date"], WIDTHS["price"]) == (WIDTHS["port"], WIDTHS["money"])
 
 
 # Against brute force
