@@ -21,6 +21,8 @@ from streams.sheet import Sheet
 
 MAX_CHANGES = 5_000
 """Boundaries of a schedule that are looked at: three a day for over four years."""
+MAX_JUDGED = 200
+"""A campaign with more conditions is not judged: a file made by a machine must not hold up the check."""
 _DEPARTS_IN = "sailing.departs_in"
 
 
@@ -45,6 +47,8 @@ def _check_conditions(sheet: Sheet, words: Vocabulary, read: ReadCampaign) -> No
     offer = read.campaign.offer
     written, given = (offer.eligibility, offer.applicability, offer.suitability), _given(offer)
     if len(given) < 2 and all(condition == ALWAYS for condition in written):
+        return
+    if sum(1 for condition in written for _ in leaves(condition)) > MAX_JUDGED:
         return
     judge = Judge(words.attributes, (*given, *written))
     for conflict in judge.conflicts((*given, *written)):

@@ -14,7 +14,7 @@ from offers.condition import Leaf, Op, compare
 from streams.attributes import MAX_INTEGER, Attribute, Kind, Value
 from streams.ids import Millis
 
-MAX_POINTS = 20_000
+MAX_POINTS = 5_000
 """A fact with more is not judged: dozens of conditions on one set of free texts."""
 ANY_OTHER = ""
 """Stands for every text that no condition names; no text is empty."""

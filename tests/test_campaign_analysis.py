@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offers.campaign_analysis import MAX_JUDGED
 from offers.campaign_conflicts import Judge
 from offers.campaign_words import USUAL_WIDTH, WIDTHS, length_of
 from offers.condition import All, AnyOf, Condition, Leaf, Op, View, holds
@@ -119,6 +120,14 @@ def test_alternatives_in_a_conflict_are_named_by_the_first_of_them(tmp_path: Pat
         "3:5: NEVER_HOLDS warning: 'customer.age: 30' can never hold together with "
         "'any: customer.age: {above: 60}, ...' (spa.yaml:2:11). Nobody gets the offer; correct one of them."
     ]
+
+
+@pytest.mark.parametrize(("number", "findings"), [(MAX_JUDGED, 8), (MAX_JUDGED + 1, 0)])
+def test_a_file_of_very_many_conditions_is_not_judged(
+    tmp_path: Path, deployment: LoadedFolder, number: int, findings: int
+) -> None:
+    head = "eligibility:\n" + "".join(f"  - customer.age: {age}\n" for age in range(number))
+    assert len(said(tmp_path, deployment, head)) == findings
 
 
 def test_a_fallback_is_not_judged_by_conditions_it_ignores(tmp_path: Path, deployment: LoadedFolder) -> None:
