@@ -157,6 +157,7 @@ class Activation:
         return stamp_of(_folder_of(model, self._sources.artifacts), every=True)
 
     def _swap(self, engine: Engine) -> None:
+        engine.propensity.meet(engine.catalog.columns.book)
         self._engine = engine
         telemetry.RELOADS.labels("engine", "done").inc()
         telemetry.ACTIVE.clear()

@@ -15,9 +15,12 @@ from offers import bits
 from offers.bits import Words
 from offers.condition import Leaf, Op, compare
 from streams.attributes import Value
+from streams.memo import Memo
 
 DENSE_SHARE = 0.01
 """Values used by fewer of the offers are kept as lists of word changes instead of whole bitmaps."""
+KNOWN = 64
+"""Sets whose bitmap is remembered: of most attributes few are common."""
 MAX_CUTS = 127
 """Cut points of a number; with the intervals between them at most 255 regions."""
 
@@ -180,9 +183,13 @@ class SetIndex:
         }
         self.sparse = {name: _delta(found, size) for name, found in holders.items() if name not in self.dense}
         self.exact = frozenset(members)
+        self._known: Memo[tuple[Hashable, ...], Words] = Memo(KNOWN)
 
-    def words(self, held: Iterable[Hashable]) -> Words:
+    def words(self, held: tuple[Hashable, ...]) -> Words:
         """Offers without such a leaf, or whose leaf names a member held."""
+        return self._known.get(held, lambda: self._words(held))
+
+    def _words(self, held: tuple[Hashable, ...]) -> Words:
         words = self.base.copy()
         for name in held:
             dense = self.dense.get(name)

@@ -43,6 +43,10 @@ from streams.record import NOTHING, DecisionInputs, FactDict, Subject
 LOCALES_MEMO = 512
 LIVE_MEMO = 64
 GAPS_MEMO = 64
+GENERAL_MEMO = 64
+_Granted = tuple[tuple[str, ...], tuple[str, ...]]
+_General = tuple[tuple[Millis, Millis], tuple[str, ...], tuple[PlacementId, ...], str, _Granted]
+"""What of a decision many customers share: schedule's span, seasons, placements, locale, purposes and channels."""
 FOREVER: Millis = 1 << 53
 """After every instant."""
 NO_SUBJECTS: tuple[Subject, ...] = ()
@@ -98,6 +102,7 @@ class Catalog:
         self._gaps: Memo[str, dict[int, Gaps]] = Memo(GAPS_MEMO)
         self._seasons_at: Memo[tuple[object, int], tuple[tuple[str, ...], Millis]] = Memo(LIVE_MEMO)
         self._lives: Memo[tuple[tuple[Millis, Millis], tuple[str, ...]], tuple[Words, int]] = Memo(LIVE_MEMO)
+        self._general: Memo[_General, Words] = Memo(GENERAL_MEMO)
         self._locales: Memo[str, Words] = Memo(LOCALES_MEMO)
         self._consents: Memo[tuple[tuple[str, ...], tuple[str, ...]], Words] = Memo(LOCALES_MEMO)
 
@@ -183,19 +188,25 @@ class Catalog:
         return self._gaps.get(locale, dict)
 
     def _survivors(self, inputs: DecisionInputs) -> Words:
-        words, _ = self.live(self.interval(inputs.now), inputs.seasons)
-        asked = bits.empty(self.size)
-        for wanted in inputs.request.placements:
-            if wanted.placement in self._placed:
-                asked = asked | self._placed[wanted.placement]
-        words = words & asked
-        locale, granted = inputs.request.locale, (inputs.profile.purposes, inputs.profile.channels)
-        words &= self._locales.get(locale, lambda: self._locale_words(locale))
-        words &= self._consents.get(granted, lambda: self._consent_words(*granted))
+        asked = tuple([wanted.placement for wanted in inputs.request.placements])
+        granted = inputs.profile.purposes, inputs.profile.channels
+        key = self.interval(inputs.now), inputs.seasons, asked, inputs.request.locale, granted
+        words = self._general.get(key, lambda: self._for_anybody(key)).copy()
         view = View(facts_of(inputs), NO_FACTS, inputs.whereabouts, self.places, inputs.now)
         for mask in self.index.masks(view):
             words &= mask
         return words
+
+    def _for_anybody(self, key: _General) -> Words:
+        """What is live now, stands where it is asked for, is written for this locale and allowed by these consents."""
+        interval, seasons, placements, locale, granted = key
+        asked = bits.empty(self.size)
+        for placement in placements:
+            if placement in self._placed:
+                asked = asked | self._placed[placement]
+        words = self.live(interval, seasons)[0] & asked
+        words &= self._locales.get(locale, lambda: self._locale_words(locale))
+        return words & self._consents.get(granted, lambda: self._consent_words(*granted))
 
     def selectors_of(self, words: Words) -> list[str]:
         """Keys of the selectors that the offers of a bitmap use, sorted."""

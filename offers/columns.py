@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from offers.money import worth
 from offers.proposition import Candidate, Scored
 from offers.standing import LayoutColumns
-from scoring.features import Scores
-from scoring.lineup import Book, Lineup, lined_up
+from scoring.features import Book, Scores
+from scoring.lineup import Lineup, lined_up
 from streams.ids import OfferId
 from streams.record import ScoredCandidate, Subject
 

@@ -74,6 +74,7 @@ def consume(settings: Settings, parent: int | None = None) -> None:
     finally:
         metrics.stop()
         active.stop()
+        client.close()
         log.close()
         book.close()
 

@@ -31,7 +31,7 @@ from streams.market_tail import MarketTail
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
-from streams.valkey import DECISION_TIMEOUT_S, Doors, Keys, connect, connect_async
+from streams.valkey import DECISION_TIMEOUT_S, Client, Doors, Keys, connect, connect_async
 
 LOG_WAIT_S = 1.0
 logger = logging.getLogger("offing.runtime")
@@ -161,6 +161,8 @@ class Runtime:
     acceptance: Acceptance
     behind: WriteBehind
     metrics: HostMetrics
+    blocking: tuple[Client, ...] = ()
+    """Of the threads beside the event loop."""
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def engine(self) -> Engine:
@@ -184,6 +186,8 @@ class Runtime:
             await asyncio.to_thread(self._stop_threads)
         finally:  # a tail that stopped for good raises why
             await self.client.aclose()
+            for each in self.blocking:
+                each.close()
             self.log.close()
             self.ledger.close()
 
@@ -224,8 +228,9 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
     clock = None if settings.simulated else wall_clock
-    tail = MarketTail(log, MarketStore(connect(address, "offing-tail"), names), clock)
-    lag = Lag(log, ProfileStore(connect(address, "offing-lag"), names), tail)
+    of_tail, of_lag = connect(address, "offing-tail"), connect(address, "offing-lag")
+    tail = MarketTail(log, MarketStore(of_tail, names), clock)
+    lag = Lag(log, ProfileStore(of_lag, names), tail)
     client = connect_async(address)
     await client.connect(DECISION_TIMEOUT_S)
     store = AnswerStore(client, names)
@@ -248,4 +253,5 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
         acceptance=Acceptance(log, store, wall_clock),
         behind=behind,
         metrics=HostMetrics(settings.metrics, "serve", telemetry.ACROSS, refresh=tail.measure),
+        blocking=(of_tail, of_lag),
     )

@@ -19,6 +19,7 @@ LOOK_AT = 2048
 DRAWN = 3
 """Of those left, one is drawn for so many that may be allowed. With no more than both together, all are evaluated."""
 
+AHEAD = 2
 NO_LIMIT = 1 << 62
 
 Rule = Callable[[Candidate, DecisionInputs], Reason | None]
@@ -34,7 +35,10 @@ def take(candidates: Candidates, rules: Sequence[Rule], inputs: DecisionInputs) 
         return Screening((), _sorted(ruled_out))
     screen = _Screen(candidates, rules, inputs, ruled_out)
     every_one = candidates.count <= limit + limit // DRAWN
-    looked_at = screen.look(candidates.first(LOOK_AT), NO_LIMIT if every_one else limit)
+    ahead = LOOK_AT if every_one else min(LOOK_AT, AHEAD * limit)  # no more than will be looked at, as a rule
+    looked_at = screen.look(candidates.first(ahead), NO_LIMIT if every_one else limit)
+    if looked_at == ahead < LOOK_AT and screen.count < limit:
+        looked_at += screen.look(candidates.first(LOOK_AT)[ahead:], limit - screen.count)
     left = candidates.count - looked_at
     if left:
         drawn = draw(inputs.decision_id, left, limit // DRAWN)
@@ -109,6 +113,11 @@ class _Screen:
             about[spots] = [number for number, _ in found]
             values[spots] = [value for _, value in found]
         self._blocks.append(Kept(kept, about, values, np.full(len(kept), inclusion)))
+
+    @property
+    def count(self) -> int:
+        """How many candidates were kept so far."""
+        return sum(len(block.positions) for block in self._blocks)
 
     def kept(self) -> Kept:
         """The candidates kept, in the order looked at."""

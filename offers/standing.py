@@ -12,7 +12,7 @@ from offers.money import Quote, price_of, worth
 from offers.offer import Offer, Price
 from offers.proposition import Check
 from offers.wording import always_complete
-from scoring.lineup import Book
+from scoring.features import Book
 from streams.ids import OfferId
 
 

@@ -45,6 +45,15 @@ OWN: Mapping[str, str] = MappingProxyType(
 """
 
 
+class Book:
+    """Offers that positions stand for. Known by identity, so that what was computed of it can be kept beside it."""
+
+    __slots__ = ("__weakref__", "offers")
+
+    def __init__(self, offers: tuple[OfferFacts, ...]) -> None:
+        self.offers = offers
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What a propensity says of n candidates."""
@@ -64,6 +73,8 @@ class Propensity:
     reads: frozenset[str]
     """Qualified attributes it reads; part of the cache's stamp. History features say `counters`."""
     score: Callable[[DecisionInputs, Sequence[Scorable]], Scores]
+    meet: Callable[[Book], None] = lambda book: None
+    """Compute beforehand what is computed once per offer: the first customers of a new catalog need not wait for it."""
     form: str = "prior"
     """`prior`, `booster` or `compiled`: what computes the scores; for metrics and messages, never for scores."""
 

@@ -6,19 +6,10 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features import Scorable
-from streams.record import OfferFacts, Subject
+from scoring.features import Book, Scorable
+from streams.record import Subject
 
 Numbers = NDArray[np.intp]
-
-
-class Book:
-    """Offers that positions stand for. Known by identity, so that what was computed of it can be kept beside it."""
-
-    __slots__ = ("__weakref__", "offers")
-
-    def __init__(self, offers: tuple[OfferFacts, ...]) -> None:
-        self.offers = offers
 
 
 class Lineup(Sequence[Scorable]):

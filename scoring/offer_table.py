@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.encoding import Reader, read
-from scoring.features import Rows
-from scoring.lineup import Book, Lineup
+from scoring.features import Book, Rows
+from scoring.lineup import Lineup
 from streams.attributes import Value
 from streams.ids import Millis, OfferId
 from streams.instant import HOUR_MS
 from streams.record import FactDict, OfferFacts
 
-MOST = 65_536
-"""Offers held; with more the table starts again. At 20 offer columns about 12 MB."""
+MOST = 262_144
+"""Offers held; with more the table starts again. At 20 offer columns about 60 MB, if there are so many."""
+MET_AT_ONCE = 64
+"""So many new offers are computed while a decision may have to wait: 2 ms."""
 NONE = -1
 """A cross that names nothing."""
 Spots = NDArray[np.intp]
@@ -76,6 +78,13 @@ class OfferTable:
             with self._writing:
                 generation, spots = self._learn(lineup)
         return Found(self, generation, spots)
+
+    def meet(self, book: Book) -> None:
+        """Compute a book's offers beforehand, so far as there is room for them beside those that are known."""
+        room = MOST // 2
+        for begin in range(0, min(len(book.offers), room), MET_AT_ONCE):
+            positions = np.arange(begin, min(begin + MET_AT_ONCE, len(book.offers)), dtype=np.intp)
+            self.find(Lineup(book, positions, (), np.zeros(len(positions), dtype=np.intp)))
 
     def block(self, generation: _Generation, spots: Spots, now: Millis) -> Rows:
         """(n, offer columns) at an instant."""

@@ -62,7 +62,7 @@ def prior(attributes: AttributeSet) -> Propensity:
         found = ready.offers.find(lineup)
         return Scores(found.declared[:, 0], rows_of(inputs, lineup, ready, found))
 
-    return Propensity(PRIOR, features.names, features.reads, score)
+    return Propensity(PRIOR, features.names, features.reads, score, ready.offers.meet)
 
 
 def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
@@ -83,7 +83,7 @@ def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
         return Scores(model.probability(made, found.declared), made)
 
     features = model.plan.features
-    return Propensity(model.id, features.names, features.reads, score, model.form)
+    return Propensity(model.id, features.names, features.reads, score, model.plan.offers.meet, model.form)
 
 
 def open_model(folder: Path) -> Model:

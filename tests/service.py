@@ -1,7 +1,7 @@
 """The whole service in one process: real Valkey, real log, real consumers, the real app behind an in-memory socket."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from streams.market_store import MarketStore
 from streams.profile_consumer import ProfileConsumer
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
-from streams.valkey import Keys, connect
+from streams.valkey import Client, Keys, connect
 from tests.log_makers import everything
 
 CAMPAIGNS = Path(__file__).parent / "deployment"
@@ -126,8 +126,8 @@ class Service:
     async def folded(self) -> None:
         """Wait until nothing of the customers' topic is waiting to be folded."""
         settings = self.runtime.settings
-        store = ProfileStore(connect(settings.store(settings.redis_url)), Keys(settings.namespace))
-        with anyio.fail_after(PATIENCE_S):
+        with connect(settings.store(settings.redis_url)) as client, anyio.fail_after(PATIENCE_S):
+            store = ProfileStore(client, Keys(settings.namespace))
             while not await anyio.to_thread.run_sync(_caught_up, self.runtime, store):
                 await anyio.sleep(0.01)
 
@@ -154,9 +154,10 @@ async def service(
     secret = book.create_key(f"all-{name}", ALL_SCOPES, NOW) if not book.list_keys() else ""
     book.close()
     app = application(configured)
-    async with app.router.lifespan_context(app):
+    async with app.router.lifespan_context(app), AsyncExitStack() as stack:
         running: Runtime = app.state.runtime
-        consumers = started(running) if consuming else ()
+        client = stack.enter_context(connect(configured.store(url)))
+        consumers = started(running, client) if consuming else ()
         try:
             with anyio.fail_after(PATIENCE_S):
                 while not running.tail.ready.is_set():
@@ -175,10 +176,9 @@ def namespace_of(folder: Path) -> str:
     return f"t{abs(hash(folder)) % 10**9}"
 
 
-def started(running: Runtime) -> tuple[Consumer, ...]:
+def started(running: Runtime, client: Client) -> tuple[Consumer, ...]:
     """The four consumers, each in its thread, beside the service."""
-    settings = running.settings
-    client, keys = connect(settings.store(settings.redis_url)), Keys(settings.namespace)
+    settings, keys = running.settings, Keys(running.settings.namespace)
     profiles = ProfileStore(client, keys)
 
     def current() -> Deployment:

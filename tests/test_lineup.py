@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from scoring.lineup import Book, Lineup, lined_up
+from scoring.features import Book
+from scoring.lineup import Lineup, lined_up
 from streams.ids import CampaignId, OfferId
 from streams.record import NOTHING, OfferFacts, Subject
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from scoring.features import Propensity, Scorable, Scores
+from scoring.lineup import Lineup, lined_up
 from scoring.model_folder import CALIBRATION, COMPILED, FEATURES, MODEL, digest, model_id
 from scoring.propensity import PARITY, load, open_model, prior
 from streams.attributes import Attribute, Kind, attribute_set
@@ -236,3 +237,13 @@ def test_the_model_is_named_by_its_folder_and_knows_its_offers(folder: Path) -> 
     model = open_model(folder)
     assert model.id == folder.name == load(folder).model
     assert model.evidence.of(OfferId("spa")) > 100 > model.evidence.of(OfferId("brand-new")) == 0
+
+
+def test_a_book_that_was_met_scores_as_one_that_was_not(propensity: Propensity) -> None:
+    made, items = slate()
+    met = lined_up(items)
+    propensity.meet(met.book)
+    assert equal(propensity.score(made, met), propensity.score(made, items))
+    again = Lineup(met.book, met.positions[::-1], met.subjects, met.about[::-1])
+    backwards = propensity.score(made, again)
+    assert equal(Scores(backwards.probability[::-1], backwards.rows[::-1]), propensity.score(made, items))
