@@ -17,36 +17,41 @@ from streams.errors import InvalidInput, NotFound
 from streams.ids import RevisionId
 
 SUFFIXES = (".yaml", ".yml", ".geojson", ".csv")
+BESIDE = frozenset({"schema", "tests"})
+"""Folders for people and editors: what changes there decides nothing, so it makes no revision."""
 MAX_FILES = 201_000
 """A little more than campaigns may be: there are places, pictures and placements beside them."""
 NAME = re.compile(r"r-[0-9a-f]{12}")
 
 
 def files(folder: Path) -> list[Path]:
-    """The files that make a revision, in the order of their relative paths."""
+    """The files that make a revision, in the order of their relative paths: all that decides."""
     return sorted(Path(entry.path) for entry in entries(folder))
 
 
 def entries(folder: Path) -> "list[os.DirEntry[str]]":
     """The same in no order, for looking often. Raises InvalidInput FOLDER_TOO_LARGE."""
-    found = list(below(folder, SUFFIXES))
+    found = list(below(folder, SUFFIXES, BESIDE))
     if len(found) > MAX_FILES:
         raise InvalidInput("FOLDER_TOO_LARGE", f"{folder} has {len(found)} files; at most {MAX_FILES}")
     return found
 
 
-def below(folder: Path, suffixes: tuple[str, ...] = ("",)) -> "Iterator[os.DirEntry[str]]":
+def below(
+    folder: Path, suffixes: tuple[str, ...] = ("",), without: frozenset[str] = frozenset()
+) -> "Iterator[os.DirEntry[str]]":
     """Every file below a folder whose name ends so; linked folders are not entered. Nothing if there is no such folder.
 
-    Raises OSError for a folder that goes away meanwhile.
+    `without`: folders in it that are left out. Raises OSError for a folder that goes away meanwhile.
     """
+    left_out = {os.path.join(folder, name) for name in without}
     waiting = [os.fspath(folder)] if folder.is_dir() else []
     while waiting:
         with os.scandir(waiting.pop()) as listed:
             for entry in listed:
                 if entry.name.endswith(suffixes) and entry.is_file():
                     yield entry
-                elif entry.is_dir(follow_symlinks=False):
+                elif entry.is_dir(follow_symlinks=False) and entry.path not in left_out:
                     waiting.append(entry.path)
 
 

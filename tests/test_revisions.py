@@ -27,3 +27,17 @@ def test_garbage_is_collected_again_after_a_folder_with_errors(tmp_path: Path) -
     with pytest.raises(InvalidInput, match="YAML_SYNTAX"):
         revisions.catalog_of(revisions.keep(broken, tmp_path))
     assert gc.isenabled()
+
+
+def test_what_changes_beside_the_campaigns_makes_no_revision(tmp_path: Path) -> None:
+    folder = shutil.copytree(CAMPAIGNS, tmp_path / "folder")
+    before = revisions.fingerprint(folder)
+    for name in ("tests/one.yaml", "schema/campaign.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("cases: []\n")
+    assert revisions.fingerprint(folder) == before
+    kept = revisions.keep(folder, tmp_path / "artifacts")
+    assert not (kept / "tests").exists() and (kept / CABIN).exists()
+    (folder / "campaigns" / "tests").mkdir()
+    (folder / "campaigns" / "tests" / "no-such-place.yaml").write_text("campaign: x\n")
+    assert revisions.fingerprint(folder) != before, "only those at the top are beside"
