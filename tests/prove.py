@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,17 +45,27 @@ def commit() -> str:
     return named.stdout.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
 
 
-def page(found: Found, at: datetime, took_s: float) -> Iterator[str]:
-    """The table, as Markdown."""
+def page(found: Found, at: datetime, took_s: float, before: Mapping[str, str]) -> Iterator[str]:
+    """The table, as Markdown: what was run now, and of what was not the row that stood there `before`."""
     yield BEGIN
-    yield f"Commit {commit()}, {at:%Y-%m-%d %H:%M} UTC, {machine()}; `make prove` took {took_s / 60:.1f} minutes."
+    run = "some of it" if before else "all of it"
+    yield f"Last run: {run}, {at:%Y-%m-%d %H:%M} UTC, {machine()}, {took_s / 60:.1f} minutes."
     yield ""
-    yield "| proof | result | seconds |"
-    yield "|---|---|---|"
-    for name, result, seconds in sorted(found.rows):
+    yield "| proof | result | seconds | commit |"
+    yield "|---|---|---|---|"
+    rows, at_commit = dict(before), commit()
+    for name, result, seconds in found.rows:
         file, _, test = name.partition("::")
-        yield f"| `{file}`: {test.removeprefix('test_').replace('_', ' ')} | {result} | {seconds:.1f} |"
+        proof = f"`{file}`: {test.removeprefix('test_').replace('_', ' ')}"
+        rows[proof] = f"| {proof} | {result} | {seconds:.1f} | {at_commit} |"
+    yield from (row for _, row in sorted(rows.items()))
     yield END
+
+
+def rows_before() -> dict[str, str]:
+    """The rows of the page by proof."""
+    table = PAGE.read_text().partition(BEGIN)[2].partition(END)[0] if PAGE.exists() else ""
+    return {row.split("|")[1].strip(): row for row in table.splitlines() if row.startswith("| `")}
 
 
 def write(lines: list[str]) -> None:
@@ -68,10 +78,11 @@ def write(lines: list[str]) -> None:
 
 
 def main() -> int:
-    """Run every proof; the exit code is pytest's."""
+    """Run every proof, or those that arguments for pytest choose; the exit code is pytest's."""
     found, at, begun = Found(), datetime.now(UTC), time.monotonic()
     code = pytest.main(["-m", "prove", "-v", *sys.argv[1:], str(ROOT / "tests")], plugins=[found])
-    write(list(page(found, at, time.monotonic() - begun)))
+    before = rows_before() if sys.argv[1:] else {}
+    write(list(page(found, at, time.monotonic() - begun, before)))
     sys.stdout.write(f"written to {PAGE.relative_to(ROOT)}\n")
     return int(code)
 
