@@ -101,6 +101,8 @@ def test_no_door_lets_what_it_was_told_into_a_log(tmp_path: Path) -> None:
             for call in list(good_and_bad())[:14]:
                 send(http, call, callers[0])
         offered = [item["token"] for placement in answer["placements"] for item in placement["items"] if item["token"]]
+        again = "it is started again"
+        eventually(lambda: running.output.read_text().count(again) == 2, "consumer and Valkey are not started again")
         eventually(lambda: running.get("/health/ready").status_code == 200, "it does not come back")
         assert running.stop() == 0
         output = running.output.read_text()
