@@ -1,5 +1,5 @@
 """What to show: the campaign language, the catalog with its index, and the decision.
 
-Reading order: condition, offer, proposition, campaign, catalog, subjects, eligibility, capping, arbitration,
-representation, fallback, shortlist, decide, explain, answer, runtime, api, cli.
+Reading order: condition, offer, proposition, campaign, catalog, standing, subjects, eligibility, capping, columns,
+candidates, shortlist, arbitration, representation, fallback, decide, explain, answer, runtime, api, cli.
 """

@@ -1,6 +1,6 @@
 """How likely: features, propensity, exploration, training, evaluation.
 
-Reading order: features, encoding, history, offer_table, rows; exploration; calibration, cold_start, compiled,
+Reading order: features, encoding, history, lineup, offer_table, rows; exploration; calibration, cold_start, compiled,
 model_folder, propensity; examples, jsonl, vocabulary, dataset; metrics, folds, fit, cross_validation, card, train,
 evaluate.
 """
