@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# processes of `make test`, each with servers of its own
+WORKERS ?= 2
 
 .PHONY: setup check test prove bench demo serve coupons loadtest openapi clean
 
@@ -19,7 +21,7 @@ check: setup            ## lint, types, import layers
 	$(BIN)/lint-imports
 
 test: setup             ## the tests, against real servers, under 8 minutes
-	$(BIN)/python -m pytest -m "not prove" $(ARGS)
+	$(BIN)/python -m pytest -m "not prove" -n $(WORKERS) --dist loadfile $(ARGS)
 
 prove: setup            ## the long proofs; writes docs/performance.md
 	$(BIN)/python -m tests.prove $(ARGS)

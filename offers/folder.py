@@ -111,8 +111,9 @@ class _Checker:
             purposes=frozenset((*purposes, *ALWAYS_PURPOSES)),
         )
         self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
-        self.bad: list[Sheet] = []
-        """Sheets of campaigns with findings."""
+        self.errors = 0
+        self.warnings = 0
+        """Of the campaigns read so far: people read on after warnings, but not after a thousand of them."""
         self.unread = False
         """Whether some campaign could not be read, so that its ids are not known."""
 
@@ -132,13 +133,25 @@ class _Checker:
     def until_too_many(self, files: Iterable[Path]) -> Iterator[Path]:
         """The files, until nobody would read on."""
         for file in files:
-            if sum(len(sheet.findings) for sheet in self.bad) >= MAX_FINDINGS:
+            if self.errors >= MAX_FINDINGS:
                 self.sheet(".").error(
                     _top(), "TOO_MANY_FINDINGS", "checking stopped here.", "Mend these, then check again."
                 )
                 self.unread = True
                 return
             yield file
+        if self.warnings > MAX_FINDINGS:
+            message = f"{self.warnings - MAX_FINDINGS:,} more warnings are not shown."
+            self.sheet(".").warn(_top(), "TOO_MANY_FINDINGS", message, "Mend these, then check again.")
+
+    def count(self, sheet: Sheet) -> None:
+        """Errors stop the reading at some point; warnings never do, but only the first ones are kept."""
+        errors = [finding for finding in sheet.findings if finding.severity is Severity.ERROR]
+        warnings = [finding for finding in sheet.findings if finding.severity is Severity.WARNING]
+        room = max(MAX_FINDINGS - self.warnings, 0)
+        self.errors += len(errors)
+        self.warnings += len(warnings)
+        sheet.findings[:] = errors + warnings[:room]
 
     def sheet(self, path: str) -> Sheet:
         return self.sheets.setdefault(path, Sheet(path))
@@ -154,8 +167,7 @@ class _Checker:
         if found is not None and root is not None:
             analyse(sheet, Declared(self.words, self.seasons), found, root)
         self.unread = self.unread or found is None
-        if sheet.findings:
-            self.bad.append(sheet)
+        self.count(sheet)
         return found
 
     def check_twice(self, found: Iterable[ReadCampaign]) -> None:

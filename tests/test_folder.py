@@ -165,6 +165,21 @@ def test_checking_stops_when_nobody_would_read_on(folder: Path) -> None:
     assert len(findings) < 1_200
 
 
+def test_warnings_never_stop_the_reading_but_only_the_first_thousand_are_shown(folder: Path) -> None:
+    source = (folder / "campaigns" / "winery-visit.yaml").read_text()
+    for number in range(1_050):
+        text = source.replace("winery-visit", f"winery-visit-{number}")
+        text = text.replace("purposes: [", "purposes: [of_old, ")
+        (folder / "campaigns" / f"winery-{number:04}.yaml").write_text(text)
+    loaded = load_folder(folder)
+    assert loaded.campaigns is not None
+    shown = [finding for finding in loaded.findings if finding.code == "UNKNOWN_PURPOSE"]
+    assert len(shown) == 1_000
+    assert told(loaded.findings)[0] == (
+        ".:1:1: TOO_MANY_FINDINGS warning: 50 more warnings are not shown. Mend these, then check again."
+    )
+
+
 def test_a_condition_may_be_as_old_as_the_attribute_is_kept(folder: Path) -> None:
     file = folder / "campaigns" / "winery-visit.yaml"
     file.write_text(file.read_text().replace("{has: wine}", "{has: wine, fresh_within: 2 y}"))
