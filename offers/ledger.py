@@ -1,21 +1,26 @@
-"""The ledger: API keys, known revisions and models, and which are active. Everything SQL; one transaction per call."""
+"""The ledger: API keys, models and which is active, publications and stops. Everything SQL; one transaction per call.
+
+Publications of revisions are in offers.publications, stops in offers.stops.
+"""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from offers.caller import parse_scopes
 from offers.ledger_database import LedgerDatabase
+from offers.publications import INSERT, Publications
+from offers.stops import Stops
 from streams.errors import InvalidInput, NotFound
-from streams.ids import Millis
+from streams.ids import CampaignId, Millis, RevisionId
 
-Kind = Literal["revision", "model"]
+Kind = Literal["model"]
 KEY_PREFIX = "ok_"
 MAX_NAME = 64
 
@@ -43,7 +48,7 @@ def _known(name: str) -> sa.Table:
     )
 
 
-_KNOWN: dict[Kind, sa.Table] = {"revision": _known("revisions"), "model": _known("models")}
+_KNOWN: dict[Kind, sa.Table] = {"model": _known("models")}
 _ACTIVE = sa.Table(
     "active",
     _METADATA,
@@ -53,10 +58,6 @@ _ACTIVE = sa.Table(
     sa.Column("activated_at", sa.BigInteger),
     sa.Column("activated_by", sa.String),
 )
-_INSERT: Mapping[str, Callable[[sa.Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,17 @@ class Active:
     activated_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What every process is to run now."""
+
+    model: str | None
+    """None: none is active."""
+    revision: RevisionId | None
+    """The newest publication whose time has come; None: there is none."""
+    stopped: frozenset[CampaignId] = frozenset()
+
+
 def key_hash(secret: str) -> str:
     """What is stored of a key."""
     return sha256(secret.encode()).hexdigest()
@@ -91,7 +103,9 @@ class Ledger:
     def __init__(self, url: str, namespace: str) -> None:
         self._database = LedgerDatabase(url, namespace)
         self._namespace = namespace
-        self._insert = _INSERT[self._database.engine.dialect.name]
+        self._insert = INSERT[self._database.engine.dialect.name]
+        self.publications = Publications(self._database, namespace)
+        self.stops = Stops(self._database, namespace)
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe to call from many processes at once."""
@@ -141,7 +155,7 @@ class Ledger:
                 raise NotFound("KEY_UNKNOWN", f"no key is named {name[:60]!r}; `offing keys list` shows the names")
 
     def publish(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
-        """Make a revision or a model known; repeating is harmless, the first time stays."""
+        """Make a model known; repeating is harmless, the first time stays."""
         row = {"namespace": self._namespace, "id": artifact, "published_at": now, "published_by": by}
         with self._database.writing() as connection:
             connection.execute(self._insert(_KNOWN[kind]).values(row).on_conflict_do_nothing())
@@ -154,7 +168,7 @@ class Ledger:
             return tuple(connection.scalars(newest.order_by(table.c.published_at.desc(), table.c.id)))
 
     def activate(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
-        """Make a known revision or model the active one. Raises NotFound REVISION_UNKNOWN or MODEL_UNKNOWN."""
+        """Make a known model the active one. Raises NotFound MODEL_UNKNOWN."""
         table = _KNOWN[kind]
         known = sa.exists().where(table.c.namespace == self._namespace, table.c.id == artifact)
         row = {"id": artifact, "activated_at": now, "activated_by": by}
@@ -168,9 +182,24 @@ class Ledger:
 
     def active(self, kind: Kind) -> Active | None:
         """What is active of this kind; None: nothing yet."""
-        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self._namespace, _ACTIVE.c.kind == kind)
         with self._database.reading() as connection:
-            row = connection.execute(wanted).one_or_none()
+            return self._active_in(connection, kind)
+
+    def wanted(self, now: Millis) -> Wanted:
+        """Everything that a process follows, in one transaction: it asks four times a second."""
+        with self._database.reading() as connection:
+            model = self._active_in(connection, "model")
+            published = self.publications.active_in(connection, now)
+            stopped = self.stops.campaigns_in(connection)
+        return Wanted(
+            model=None if model is None else model.id,
+            revision=None if published is None else published.revision,
+            stopped=stopped,
+        )
+
+    def _active_in(self, connection: Connection, kind: Kind) -> Active | None:
+        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self._namespace, _ACTIVE.c.kind == kind)
+        row = connection.execute(wanted).one_or_none()
         return None if row is None else Active(row.id, row.activated_at, row.activated_by)
 
     def close(self) -> None:

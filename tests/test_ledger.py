@@ -89,25 +89,24 @@ def test_a_bad_name_or_scope_makes_no_key(name: str, scopes: list[str], code: st
 
 
 def test_activating_replaces_what_was_active_and_can_go_back(ledger: Ledger) -> None:
-    assert ledger.active("revision") is None
-    for number, revision in enumerate(("r-aa", "r-bb")):
-        ledger.publish("revision", revision, "ada", now=number)
-        ledger.publish("revision", revision, "bob", now=99)
-        ledger.activate("revision", revision, "ada", now=10 + number)
-    assert ledger.active("revision") == Active("r-bb", 11, "ada")
-    ledger.activate("revision", "r-aa", "bob", now=20)
-    assert ledger.active("revision") == Active("r-aa", 20, "bob")
-    assert ledger.published("revision") == ("r-bb", "r-aa")
     assert ledger.active("model") is None
+    for number, model in enumerate(("m-aa", "m-bb")):
+        ledger.publish("model", model, "ada", now=number)
+        ledger.publish("model", model, "bob", now=99)
+        ledger.activate("model", model, "ada", now=10 + number)
+    assert ledger.active("model") == Active("m-bb", 11, "ada")
+    ledger.activate("model", "m-aa", "bob", now=20)
+    assert ledger.active("model") == Active("m-aa", 20, "bob")
+    assert ledger.published("model") == ("m-bb", "m-aa")
 
 
 def test_what_was_never_published_is_not_activated(ledger: Ledger) -> None:
-    ledger.publish("revision", "r-aa", "ada", now=1)
-    ledger.activate("revision", "r-aa", "ada", now=2)
+    ledger.publish("model", "m-aa", "ada", now=1)
+    ledger.activate("model", "m-aa", "ada", now=2)
     with pytest.raises(NotFound, match="'m-zz' was never published") as caught:
         ledger.activate("model", "m-zz", "ada", now=3)
     assert caught.value.code == "MODEL_UNKNOWN"
-    assert ledger.active("revision") == Active("r-aa", 2, "ada")
+    assert ledger.active("model") == Active("m-aa", 2, "ada")
 
 
 def test_namespaces_on_one_server_or_in_one_file_do_not_see_each_other(url: str, namespace: str) -> None:
@@ -130,11 +129,13 @@ def test_migrations_go_up_down_and_up_again(url: str, namespace: str) -> None:
     with pytest.raises(Stop, match=r"schema is missing.*offing migrate") as unmigrated:
         database.check()
     assert unmigrated.value.code == "LEDGER_SCHEMA"
-    everything = {"alembic_version", "api_keys", "revisions", "models", "active"}
+    everything = {"alembic_version", "api_keys", "models", "active", "publications", "stops"}
     for _ in range(2):
         database.migrate()
         database.check()
         assert tables(url, namespace) == everything
+        database.downgrade("0001")
+        assert tables(url, namespace) == {"alembic_version", "api_keys", "revisions", "models", "active"}
         database.downgrade("base")
         assert tables(url, namespace) == {"alembic_version"}
     database.engine.dispose()
@@ -144,7 +145,7 @@ def test_a_ledger_of_a_newer_program_is_left_alone(url: str, namespace: str, led
     database = LedgerDatabase(url, namespace)
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Stop, match="schema is 9999, this program expects 0001"):
+    with pytest.raises(Stop, match="schema is 9999, this program expects 0002"):
         ledger.check()
     with pytest.raises(Stop, match="newer program"):
         ledger.migrate()
