@@ -13,6 +13,7 @@ import msgspec
 
 from streams.errors import InvalidInput, LogRestarted, Stop
 from streams.events import Capacity, Event, Fare, Schedule, SeasonOverride, VenueCapacity
+from streams.fare_history import FareDays, day_of, heard, heard_late
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant
 
@@ -33,7 +34,7 @@ MAX_VENUES = 10_000
 MAX_SEASONS = 1_000
 MAX_LINES = 10_000
 LISTED = ("scheduled", "delayed")
-VERSION = 1
+VERSION = 2
 
 Quote = tuple[int, str, Millis]
 """(minor units, currency, as_of)"""
@@ -56,6 +57,8 @@ class Sailing(msgspec.Struct, frozen=True):
     free: dict[str, Room] = {}
     changed: int = -1
     """Offset of the last change of this sailing."""
+    fare_days: dict[str, FareDays] = {}
+    """Product -> what it cost day by day, in the currency of its fare."""
 
 
 class VenueState(msgspec.Struct, frozen=True):
@@ -136,12 +139,13 @@ def encode(market: Market) -> bytes:
 
 def decode(snapshot: bytes) -> Market:
     """encode's inverse, for every version there was. Raises Stop MARKET_FORMAT."""
-    if snapshot[:1] != _VERSION_BYTE:
+    if snapshot[:1] not in (_VERSION_BYTE, _VERSION_1):
         found = snapshot[0] if snapshot else "no bytes"
         message = f"a market snapshot has format {found}; expected {VERSION}: delete it, the log has everything in it"
         raise Stop("MARKET_FORMAT", message)
     try:
-        return _DECODE(snapshot[1:])
+        market = _DECODE(snapshot[1:])
+        return market if snapshot[:1] == _VERSION_BYTE else _with_history(market)
     except msgspec.DecodeError as error:
         message = f"a market snapshot cannot be read ({error}): delete it, the log has everything in it"
         raise Stop("MARKET_FORMAT", message) from error
@@ -150,6 +154,7 @@ def decode(snapshot: bytes) -> Market:
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Market).decode
 _VERSION_BYTE = bytes([VERSION])
+_VERSION_1 = bytes([1])
 _Held = TypeVar("_Held")
 
 
@@ -221,9 +226,17 @@ class _Draft:
         old = self.sailing(sailing_id)
         quote = (data.minor, data.currency, at)
         held = old.fares.get(data.product)
-        if quote == held or (len(old.fares) >= MAX_QUOTES if held is None else at < held[2]):
+        if quote == held or (held is None and len(old.fares) >= MAX_QUOTES):
             return
-        self.put(msgspec.structs.replace(old, fares={**old.fares, data.product: quote}))
+        days = old.fare_days.get(data.product, ()) if held is not None and held[1] == data.currency else ()
+        if held is not None and at < held[2]:
+            late = heard_late(days, held[2], at, data.minor) if days else days
+            if late != days:
+                self.put(msgspec.structs.replace(old, fare_days={**old.fare_days, data.product: late}))
+            return
+        fares = {**old.fares, data.product: quote}
+        fare_days = {**old.fare_days, data.product: heard(days, at, data.minor)}
+        self.put(msgspec.structs.replace(old, fares=fares, fare_days=fare_days))
 
     def capacity(self, sailing_id: str, data: Capacity, at: Millis) -> None:
         old = self.sailing(sailing_id)
@@ -293,6 +306,18 @@ _CHANGES: Mapping[type, Callable[[_Draft, str, Any, Millis], None]] = {
     VenueCapacity: _Draft.venue,
     SeasonOverride: _Draft.season,
 }
+
+
+def _with_history(market: Market) -> Market:
+    """A market of format 1, which kept no history: each fare has been in force since it was said."""
+    sailings = {
+        name: msgspec.structs.replace(each, fare_days=_since_said(each)) for name, each in market.sailings.items()
+    }
+    return msgspec.structs.replace(market, sailings=sailings)
+
+
+def _since_said(sailing: Sailing) -> dict[str, FareDays]:
+    return {product: ((day_of(at), minor, minor),) for product, (minor, _, at) in sailing.fares.items()}
 
 
 def _is_listed(sailing: Sailing) -> bool:

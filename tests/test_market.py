@@ -6,10 +6,12 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams import market
 from streams.errors import InvalidInput, LogRestarted, Stop
 from streams.events import Capacity, Event, EventData, Fare, SailingPosition, Schedule, SeasonOverride, VenueCapacity
+from streams.fare_history import lowest_since
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, format_instant
 from streams.market import Market, Sailing, VenueState, departures, timetable
@@ -17,7 +19,7 @@ from streams.market import Market, Sailing, VenueState, departures, timetable
 NOW: Millis = 1_795_284_251_123
 YEAR_2100: Millis = 4_102_444_800_000
 LINE = "ITLIV-ITOLB"
-SAMPLE = Path(__file__).parent / "samples" / "market.v1.bin"
+SAMPLES = Path(__file__).parent / "samples"
 Record = tuple[int, Millis, Event]
 TYPES: dict[type, str] = {
     Schedule: "sailing.schedule",
@@ -285,6 +287,7 @@ SAMPLED = Market(
         "s-1": Sailing(
             "s-1", LINE, NOW + HOUR_MS, NOW + 9 * HOUR_MS, "delayed", NOW + 1, NOW,
             {"adult": (4900, "EUR", NOW)}, {"inside": (37, NOW - 5)}, 76,
+            {"adult": ((20_775, 3900, 5900), (20_778, 4900, 4900))},
         ),
         "s-2": Sailing("s-2", free={"seats": (0, 0)}, changed=3),
     },
@@ -297,8 +300,33 @@ SAMPLED = Market(
 )  # fmt: skip
 
 
-def test_the_sample_of_version_1_is_read() -> None:
-    assert market.decode(SAMPLE.read_bytes()) == SAMPLED
+def test_the_sample_of_version_2_is_read() -> None:
+    assert market.decode((SAMPLES / "market.v2.bin").read_bytes()) == SAMPLED
+
+
+def test_the_sample_of_version_1_is_read_and_its_history_begins_with_its_fares() -> None:
+    sailings = {**SAMPLED.sailings}
+    sailings["s-1"] = replace(sailings["s-1"], fare_days={"adult": ((NOW // DAY_MS, 4900, 4900),)})
+    assert market.decode((SAMPLES / "market.v1.bin").read_bytes()) == replace(SAMPLED, sailings=sailings)
+
+
+def test_a_fare_leaves_what_it_was_before() -> None:
+    days = [("s-1", Fare("adult", minor), NOW - ago * DAY_MS) for ago, minor in ((40, 7900), (19, 6900), (16, 8900))]
+    found = _folded(*days)
+    today = NOW // DAY_MS
+    assert lowest_since(found.sailings["s-1"].fare_days["adult"], today - 30) == (6900, today - 19)
+    late = _folded(*days, ("s-1", Fare("adult", 5900), NOW - 25 * DAY_MS))
+    assert lowest_since(late.sailings["s-1"].fare_days["adult"], today - 30) == (5900, today - 25)
+    assert late.sailings["s-1"].fares == found.sailings["s-1"].fares
+    assert late.sailings["s-1"].changed == 3
+
+
+def test_a_fare_in_another_currency_begins_a_history_of_its_own() -> None:
+    found = _folded(("s-1", Fare("adult", 7900), NOW - 40 * DAY_MS), ("s-1", Fare("adult", 8900, "CHF"), NOW - DAY_MS))
+    late = ("s-1", Fare("adult", 100), NOW - 20 * DAY_MS)
+    assert found.sailings["s-1"].fare_days == {"adult": ((NOW // DAY_MS - 1, 8900, 8900),)}
+    both = market.fold(found, [(2, NOW, _event(*late))], "log-1")
+    assert both.sailings["s-1"].fare_days == found.sailings["s-1"].fare_days
 
 
 @pytest.mark.parametrize(
