@@ -11,8 +11,9 @@ from offers.campaign_conflicts import Conflict, Judge
 from offers.campaign_draft import Vocabulary, span
 from offers.campaign_words import check_words
 from offers.condition import ALWAYS, Condition, Leaf, Op, leaves
-from offers.offer import Offer, Schedule, Season, Selector
+from offers.offer import Offer, Schedule, Selector
 from offers.schedule import active_seasons, next_change, status
+from offers.season import Season
 from offers.subjects import BOARDING_MS, CHECK_IN_MS, SALES_HORIZON_MS
 from streams.attributes import PHASES
 from streams.ids import Millis

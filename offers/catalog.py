@@ -30,8 +30,8 @@ from offers.offer import (
     Limit,
     Offer,
     Placement,
-    Season,
 )
+from offers.season import Season
 from offers.standing import columns, standings
 from offers.wording import Gaps
 from streams.attributes import AttributeSet

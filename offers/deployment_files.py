@@ -9,20 +9,19 @@ from typing import TypeVar
 from offers.campaign_draft import Draft, Vocabulary
 from offers.campaign_limits import read_policies
 from offers.campaign_offer import ID, ID_EXAMPLE
+from offers.campaign_seasons import read_season
 from offers.campaign_text import MAX_TEXTS
-from offers.offer import Image, ImageVariant, Limit, Placement, Season
-from streams.errors import InvalidInput
-from streams.findings import shown
+from offers.offer import Image, ImageVariant, Limit, Placement
+from offers.season import Season
 from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS, SECOND_MS
 from streams.positioned_yaml import MapNode, Node, TextNode, read_file
 from streams.sheet import Sheet
-from streams.units import duration_ms, zone
+from streams.units import duration_ms
 
 PLACEMENTS, SEASONS, IMAGES, POLICIES = "placements.yaml", "seasons.yaml", "images.yaml", "policies.yaml"
 PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out", "limits")
 LIMITED = ("title", "body", "button")
-SEASON_KEYS = ("from", "until", "zone")
 VARIANT_KEYS = ("url", "w", "h", "bytes", "sha256")
 MAX_ITEMS = 30
 MAX_VARIANTS = 3
@@ -32,8 +31,6 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HTTPS = re.compile(r"https://[A-Za-z0-9.:-]+/[!-~]*")
 OPT_OUT = re.compile(r"[a-z][a-z0-9+.-]*://[!-~]+")
-_MONTH_DAY = re.compile(r"(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12][0-9]|3[01])")
-_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 Thing = TypeVar("Thing")
 
 
@@ -65,7 +62,7 @@ def _fallbacks(
 
 def read_seasons(folder: Path, sheet: Sheet) -> tuple[Season, ...]:
     """The seasons, by name."""
-    found = _things(sheet, _entries(folder / SEASONS, sheet, "seasons"), ID, "'summer'", _season)
+    found = _things(sheet, _entries(folder / SEASONS, sheet, "seasons"), ID, "'summer'", read_season)
     return tuple(found[name] for name in sorted(found))
 
 
@@ -83,14 +80,6 @@ def read_global_limits(folder: Path, sheet: Sheet, words: Vocabulary) -> tuple[L
     if "version" in fields:
         sheet.integer(fields["version"], "version", 1, 1)
     return read_policies(Draft(sheet, words), fields.get("limits"))
-
-
-def month_day(text: str) -> tuple[int, int]:
-    """'06-01' -> (6, 1). Raises InvalidInput TIME_INVALID."""
-    match = _MONTH_DAY.fullmatch(text)
-    if match is None or int(match["day"]) > _DAYS[int(match["month"]) - 1]:
-        raise InvalidInput("TIME_INVALID", f"{shown(text)} is not a day of the year. Write month and day: '06-01'.")
-    return int(match["month"]), int(match["day"])
 
 
 def _root(file: Path, sheet: Sheet) -> Node | None:
@@ -162,15 +151,6 @@ def _refresh_s(sheet: Sheet, fields: Mapping[str, Node]) -> int | None:
     if not 10 * SECOND_MS <= found <= DAY_MS:
         sheet.error(node, "OUT_OF_RANGE", "refresh_after is out of range.", "Write '10 s' to '1 d'.")
     return found // SECOND_MS
-
-
-def _season(sheet: Sheet, name: str, node: Node) -> Season:
-    fields = sheet.fields(node, name, SEASON_KEYS, SEASON_KEYS)
-    starts, ends = (
-        sheet.parsed(fields[key], f"{name}.{key}", month_day) if key in fields else None for key in ("from", "until")
-    )
-    where = sheet.parsed(fields["zone"], f"{name}.zone", zone) if "zone" in fields else None
-    return Season(name, str(where or "UTC"), starts or (1, 1), ends or (12, 31))
 
 
 def _image(sheet: Sheet, name: str, node: Node) -> Image:

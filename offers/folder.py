@@ -22,7 +22,8 @@ from offers.deployment_files import (
     read_placements,
     read_seasons,
 )
-from offers.offer import CampaignFolder, Limit, Season
+from offers.offer import CampaignFolder, Limit
+from offers.season import Season
 from offers.template import placeholders
 from streams.attribute_file import FILE as ATTRIBUTES
 from streams.attribute_file import read_attributes

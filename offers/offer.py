@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from offers.condition import ALWAYS, Condition
+from offers.season import Season
 from streams.ids import CampaignId, Millis, OfferId, PlacementId
 from streams.record import OfferFacts
 
@@ -33,16 +34,6 @@ class Schedule:
     """[from, until) in minutes of the local day; until <= from runs over midnight (the day is that of the start)."""
     seasons: tuple[str, ...] = ()
     """Any of these seasons must be active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Season:
-    """A yearly span: from (month, day) to (month, day) inclusive in `zone`, over New Year if until < from."""
-
-    name: str
-    zone: str
-    starts: tuple[int, int]
-    ends: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

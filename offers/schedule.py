@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from offers.offer import Schedule, Season
+from offers.offer import Schedule
 from offers.proposition import Code
+from offers.season import Season, holds
 from streams.ids import Millis
 from streams.instant import MINUTE_MS, millis, moment
 
@@ -100,11 +101,7 @@ def active_seasons(
 
 
 def _in_season(season: Season, now: Millis) -> bool:
-    local = moment(now).astimezone(zone(season.zone))
-    today = (local.month, local.day)
-    if season.starts <= season.ends:
-        return season.starts <= today <= season.ends
-    return today >= season.starts or today <= season.ends
+    return holds(season.calendar, moment(now).astimezone(zone(season.zone)).date())
 
 
 def day_start(now: Millis, zone_name: str) -> Millis:

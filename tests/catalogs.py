@@ -7,7 +7,8 @@ import msgspec
 
 from offers.catalog import Catalog
 from offers.condition import ALWAYS, All, Condition
-from offers.offer import Campaign, CampaignFolder, Image, Offer, Placement, Representation, Season, Text
+from offers.offer import Campaign, CampaignFolder, Image, Offer, Placement, Representation, Text
+from offers.season import Season
 from streams.attributes import Attribute, AttributeSet, Kind, attribute_set
 from streams.ids import CampaignId, CustomerId, DecisionId, OfferId, PlacementId, RevisionId
 from streams.instant import parse_instant

@@ -81,7 +81,7 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
     bad = {file.stem.partition("-")[0].upper() for file in (HERE / "campaigns_bad").glob("*.yaml")}
     of_other_files = {
         "UNREADABLE", "FILE_TOO_BIG", "WRONG_SUFFIX", "FILE_MISSING", "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
-        "UNKNOWN_OFFER", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
+        "UNKNOWN_OFFER", "UNKNOWN_REGION", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
     }  # fmt: skip
     assert bad == documented - of_other_files
 

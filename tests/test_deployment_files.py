@@ -6,7 +6,8 @@ import pytest
 
 from offers.deployment_files import read_images, read_placements, read_seasons
 from offers.folder import check_folder, load_folder
-from offers.offer import Image, ImageVariant, Limit, Placement, Season, Window
+from offers.offer import Image, ImageVariant, Limit, Placement, Window
+from offers.season import Season, Yearly
 from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS
 from streams.sheet import Sheet
@@ -31,8 +32,8 @@ def test_placements_are_read_with_their_usual_values() -> None:
 
 def test_seasons_are_read_over_new_year() -> None:
     assert read_seasons(DEPLOYMENT, Sheet("seasons.yaml")) == (
-        Season("summer", "Europe/Rome", (6, 1), (9, 15)),
-        Season("winter", "Europe/Rome", (11, 1), (3, 31)),
+        Season("summer", "Europe/Rome", Yearly((6, 1), (9, 15))),
+        Season("winter", "Europe/Rome", Yearly((11, 1), (3, 31))),
     )
 
 
@@ -69,9 +70,35 @@ def test_policies_hold_for_every_campaign_and_count_all_offers_together() -> Non
         ("placements.yaml", "placement: {}", "1:1: UNKNOWN_KEY placements.yaml has no key 'placement'. "
          "Did you mean 'placements'?"),
         ("seasons.yaml", "seasons: {summer: {from: 06-01, until: 02-30, zone: Europe/Rome}}", "1:40: TIME_INVALID "
-         "'02-30' is not a day of the year. Write month and day: '06-01'."),
+         "'02-30' is not a day of the year. Write month and day, '06-01', or 'easter - 14 d'."),
         ("seasons.yaml", "seasons: {summer: {from: 06-01, until: 09-15}}", "1:19: KEY_MISSING summer has no 'zone'. "
          "Add 'zone:'."),
+        ("seasons.yaml", "seasons: {lent: {from: easter - 46, until: easter, zone: Europe/Rome}}", "1:24: UNIT_MISSING "
+         "'46' is not a duration. Write '46 min' (s, min, h, d, w, y)."),
+        ("seasons.yaml", "seasons: {lent: {from: easter - 90 d, until: easter, zone: Europe/Rome}}", "1:24: "
+         "OUT_OF_RANGE 'easter - 90 d' is in another year. Write 80 d before to 200 d after Easter."),
+        ("seasons.yaml", "seasons: {spring: {from: 04-01, until: easter, zone: Europe/Rome}}", "1:40: "
+         "ENDS_BEFORE_START spring.until is before 'from' in 2027 (28 Mar, 1 Apr). "
+         "Count both from easter, or swap them."),
+        ("seasons.yaml", "seasons: {feast: {holidays: IT-Milano, zone: Europe/Rome}}", "1:29: UNKNOWN_REGION "
+         "'IT-Milano' is not a code of ISO 3166. Write 'IT-MI'."),
+        ("seasons.yaml", "seasons: {feast: {holidays: IT-Millano, zone: Europe/Rome}}", "1:29: UNKNOWN_REGION "
+         "IT has no region 'Millano'. Did you mean 'IT-MI' (milano)?"),
+        ("seasons.yaml", "seasons: {feast: {holidays: Itlay, zone: Europe/Rome}}", "1:29: UNKNOWN_REGION "
+         "no public holidays are known of 'Itlay'. Did you mean 'IT' (italy)?"),
+        ("seasons.yaml", "seasons: {feast: {holidays: UK, zone: Europe/London}}", "1:29: UNKNOWN_REGION "
+         "'UK' is not a code of ISO 3166. Write 'GB'."),
+        ("seasons.yaml", "seasons: {feast: {holidays: IT, around: 36 h, zone: Europe/Rome}}", "1:41: TIME_INVALID "
+         "'36 h' are not whole days. Write '1 d'."),
+        ("seasons.yaml", "seasons: {feast: {holidays: IT, around: 3 w, zone: Europe/Rome}}", "1:41: OUT_OF_RANGE "
+         "feast.around is 21 d. Write at most 14 d."),
+        ("seasons.yaml", "seasons: {feast: {holidays: IT, until: 09-15, zone: Europe/Rome}}", "1:40: KEYS_TOGETHER "
+         "feast has 'holidays' and 'until', which do not go together. "
+         "Make two seasons of them; a campaign may name both."),
+        ("seasons.yaml", "seasons: {regatta: {dates: [2026-12-08 to 2026-12-05], zone: Europe/Rome}}", "1:29: "
+         "ENDS_BEFORE_START '2026-12-08 to 2026-12-05' ends before it begins. Swap the days."),
+        ("seasons.yaml", "seasons: {regatta: {dates: [2026-12-08, 2026-12-08], zone: Europe/Rome}}", "1:41: "
+         "LISTED_TWICE regatta.dates lists '2026-12-08' twice. Remove one."),
         ("images.yaml", "images: {sea: {placeholder: blue}}", "1:29: NAME_INVALID placeholder 'blue' has the wrong "
          "form. "
          "Write a colour in small letters, '#2b4a6f'."),

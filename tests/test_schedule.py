@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offers.offer import Schedule, Season
+from offers.offer import Schedule
 from offers.proposition import Code
 from offers.schedule import active_seasons, day_start, next_change, status
+from offers.season import Season, Yearly
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant
 
@@ -21,8 +22,8 @@ CLOCK_CHANGES = {
     "UTC": ("2026-12-31T23:59:00Z",),
 }
 """Lord Howe's clock moves by half an hour, Cairo's at midnight."""
-WINTER = Season("winter", "Europe/Rome", (11, 1), (3, 31))
-SUMMER = Season("summer", "Europe/Rome", (6, 1), (9, 15))
+WINTER = Season("winter", "Europe/Rome", Yearly((11, 1), (3, 31)))
+SUMMER = Season("summer", "Europe/Rome", Yearly((6, 1), (9, 15)))
 
 
 def at(text: str, zone: str = "Europe/Rome") -> Millis:
@@ -162,7 +163,7 @@ def test_without_declared_seasons_time_changes_none() -> None:
 
 
 def test_seasons_of_several_zones_change_at_the_first_midnight() -> None:
-    tokyo = Season("cherries", "Asia/Tokyo", (3, 20), (4, 10))
+    tokyo = Season("cherries", "Asia/Tokyo", Yearly((3, 20), (4, 10)))
     now = at("2026-03-19 12:00", "UTC")
     assert active_seasons((tokyo, WINTER), {}, now) == (("winter",), at("2026-03-20 00:00", "Asia/Tokyo"))
     assert active_seasons((tokyo, WINTER), {}, at("2026-03-20 00:00", "Asia/Tokyo"))[0] == ("cherries", "winter")

@@ -1,5 +1,6 @@
 from offers.condition import Leaf, Op
-from offers.offer import Schedule, Season, Selector
+from offers.offer import Schedule, Selector
+from offers.season import Season, Yearly
 from offers.situation import Situation, derived_context, situate
 from streams.events import SeasonOverride
 from streams.ids import CustomerId, DecisionId, Millis
@@ -12,7 +13,7 @@ from tests.catalogs import HERO, NOW, catalog, offer
 from tests.geography import LIVORNO, PLACES
 from tests.markets import OUTWARD, booking, sails, told
 
-WINTER = Season("winter", "Europe/Rome", (11, 1), (3, 31))
+WINTER = Season("winter", "Europe/Rome", Yearly((11, 1), (3, 31)))
 BOOKINGS, ABOARD = Selector("booking"), Selector("venue", "on_board")
 IN_LIVORNO = PLACES.resolve(Fix(LIVORNO.lat, LIVORNO.lon, 20, NOW), "precise")
 GOLD = Leaf("customer.tier", Op.IN, ("gold",))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from offers.catalog import Catalog
 from offers.condition import LOCATION, All, Condition, Leaf, Op
 from offers.decide import decide
-from offers.offer import Limit, Offer, Placement, Price, RelativeTime, Schedule, Season, Selector, Suppression, Window
+from offers.offer import Limit, Offer, Placement, Price, RelativeTime, Schedule, Selector, Suppression, Window
 from offers.proposition import Decision, PlacementSlate
+from offers.season import Season, Yearly
 from offers.situation import Situation, situate
 from streams.events import Capacity, Fare
 from streams.events import Schedule as Timetable
@@ -77,7 +78,7 @@ FAMILIES: list[list[Offer]] = [
     [offer("ends", schedule=Schedule(starts=NOW + 17 * MINUTE_MS + 3, ends=NOW + 41 * MINUTE_MS + 7))],
     [offer("autumn", schedule=Schedule(seasons=("autumn",)))],
 ]  # fmt: skip
-AUTUMN = Season("autumn", "Asia/Kathmandu", (9, 1), (11, 21))
+AUTUMN = Season("autumn", "Asia/Kathmandu", Yearly((9, 1), (11, 21)))
 EVERYTHING = [each for family in FAMILIES for each in family]
 BOOKS = [
     catalog(offers, PLACES, placements={HERO: ALL_OF_THEM}, seasons=(AUTUMN,)) for offers in (EVERYTHING, *FAMILIES)
