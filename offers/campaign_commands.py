@@ -12,8 +12,10 @@ from offers.check_report import report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
 from offers.folder import load_folder
+from offers.previewing import Wanted, preview
 from offers.schema_file import page, write
 from streams.findings import has_errors
+from streams.settings import from_environment
 
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 
@@ -79,4 +81,24 @@ def test(
 ) -> None:
     """Run every case of DIR/tests. Exits 1 if one fails, or is wrong."""
     if not tryout.test(folder, model, as_json, cover, least):
+        raise typer.Exit(1)
+
+
+@campaigns.command("preview")
+@command
+def show_preview(
+    campaign: Annotated[str, typer.Argument(metavar="FILE|CAMPAIGN")],
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="The folder of campaigns; else that of the file.")
+    ] = None,
+    persona: Annotated[str, typer.Option(help="A file, or FILE#NAME: with whose numbers. Else examples.")] = "",
+    locale: Annotated[list[str] | None, typer.Option(help="As often as wanted; else every written language.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write pages, and pictures where Chromium is, to this folder.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """How it looks in every placement and language. Exits 1 if a text is too long for its place or has gaps."""
+    wanted = Wanted(campaign, folder, persona, tuple(locale or ()), out)
+    if not preview(wanted, from_environment().campaigns, as_json):
         raise typer.Exit(1)

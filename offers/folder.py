@@ -61,22 +61,34 @@ class LoadedFolder:
 
 def load_folder(folder: Path) -> LoadedFolder:
     """Everything of a deployment. Reads files; raises nothing for what is in them."""
+    return _load(folder, None)
+
+
+def load_campaign(folder: Path, file: Path) -> LoadedFolder:
+    """One campaign with all it may name; its findings, and those of the files beside the campaigns."""
+    return _load(folder, file)
+
+
+def _load(folder: Path, only: Path | None) -> LoadedFolder:
     declared, findings = read_attributes(folder / ATTRIBUTES)
     attributes = None if has_errors(findings) else _attribute_set(declared, findings)
     places = _places(folder, findings)
     if attributes is None or places is None:
         return LoadedFolder(attributes, places, None, _sorted(findings))
-    campaigns, found = check_folder(folder, attributes, places)
+    campaigns, found = check_folder(folder, attributes, places, only)
     every = _sorted((*findings, *found))
     return LoadedFolder(attributes, places, campaigns, every)
 
 
 def check_folder(
-    folder: Path, attributes: AttributeSet, places: Places
+    folder: Path, attributes: AttributeSet, places: Places, only: Path | None = None
 ) -> tuple[CampaignFolder | None, tuple[Finding, ...]]:
-    """The campaigns of a folder against the attributes and places given; None if any file has an error."""
+    """The campaigns of a folder against the attributes and places given; None if any file has an error.
+
+    `only`: this one file, whatever the others say.
+    """
     checker = _Checker(folder, attributes, places)
-    found = checker.campaigns()
+    found = checker.campaigns() if only is None else checker.alone(only)
     findings = _sorted(checker.findings())
     if has_errors(findings):
         return None, findings
@@ -130,6 +142,11 @@ class _Checker:
         self.check_twice(found)
         self.check_fallbacks(found)
         return found
+
+    def alone(self, file: Path) -> list[ReadCampaign]:
+        """One campaign; it is not checked against the others."""
+        found = self.campaign(file)
+        return [] if found is None else [found]
 
     def until_too_many(self, files: Iterable[Path]) -> Iterator[Path]:
         """The files, until nobody would read on."""
