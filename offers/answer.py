@@ -173,7 +173,7 @@ class Answerer:
         wire, door, found = work.asked.wire, work.door, work.found
         if wire.options.dry_run or wire.holding:
             return None
-        kept = cache.decode(found.repeated)
+        kept = work.repeated
         if kept is not None:
             CACHE["repeat"].inc()
         elif found.cached is not None and not bypasses(work.asked):
@@ -230,7 +230,7 @@ class Answerer:
         asked, found = work.asked, work.found
         if asked.wire.options.dry_run:
             return None
-        repeated = cache.decode(found.repeated)
+        repeated = work.repeated
         if repeated is not None:
             CACHE["repeat"].inc()
             return repeated
@@ -311,6 +311,12 @@ class _Work:
         if self.seen_ is None:
             self.seen_ = reading.seen(self.found)
         return self.seen_
+
+    @property
+    def repeated(self) -> cache.CachedDecision | None:
+        """What was answered to this request_id before, unless it shows what has been stopped since."""
+        kept, stopped = cache.decode(self.found.repeated), self.engine.catalog.stopped
+        return None if kept is not None and stopped and reply.shows(kept.told, stopped) else kept
 
     @property
     def stamp(self) -> int:

@@ -13,6 +13,7 @@ from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import read_price, read_value
 from offers.campaign_schedule import read_schedule, read_zone
+from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
 from offers.offer import Campaign, Consent, Offer, Price, Representation
 from streams.attributes import Value
@@ -25,11 +26,11 @@ from streams.sheet import Sheet
 LANGUAGE = 1
 REQUIRED = ("campaign", "owner", "offer", "placements", "representation", "text")
 LAYERS = ("eligibility", "applicability", "suitability")
-LATER = ("uses", "budget", "on_stop")
+LATER = ("uses", "budget")
 """Keys of the language whose effect comes in a later version."""
 KEYS = (
     "campaign", "owner", "language", "description", "schedule", "languages", *LAYERS, "offer", "price", "limits",
-    "suppress", "consent", "placements", "representation", "text", *LATER,
+    "suppress", "consent", "placements", "representation", "text", "on_stop", *LATER,
 )  # fmt: skip
 OWNER = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _WHOLE = "the campaign"
@@ -84,9 +85,8 @@ def _check_head(sheet: Sheet, fields: Mapping[str, Node]) -> None:
 
 def _check_later(sheet: Sheet, key: str, node: Node) -> None:
     """`uses` and `budget` promise what nobody enforces yet, unless they say `strict: false`."""
-    if key == "on_stop" or _lenient(node):
-        consequence = "what is shown holds until it expires" if key == "on_stop" else "nothing is counted"
-        no_effect(sheet, node, key, consequence)
+    if _lenient(node):
+        no_effect(sheet, node, key, "nothing is counted")
         return
     hint = "Remove it, or add 'strict: false' if it may be passed."
     sheet.error(node, "LIMIT_NOT_ENFORCED", f"'{key}' is not enforced in this version.", hint)
@@ -132,6 +132,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
         lever=part.lever,
         ttl_s=part.ttl_s,
         goal=part.goal,
+        on_stop=read_on_stop(draft, fields.get("on_stop")),
         fallback=part.fallback,
     )
 

@@ -14,6 +14,7 @@ from offers.campaign_limits import AFTER, COUNTED, OF, PER
 from offers.campaign_location import KEYS as LOCATION_KEYS
 from offers.campaign_offer import GOALS, ID, SAILINGS
 from offers.campaign_schedule import DAYS
+from offers.campaign_stop import RESERVED, SHOWN
 from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
 from streams.attributes import SCOPES, Attribute, AttributeSet, Kind
 from streams.units import DISTANCES, DURATIONS
@@ -64,6 +65,7 @@ def schema(attributes: AttributeSet) -> Schema:
         "limits": _list(_limit()),
         "suppress": _one_or_more(_object({"after": {"enum": AFTER}, "for": DURATION, "until": TEXT}, ("after",))),
         "consent": _object({"purposes": _one_or_more(TEXT), "channels": _one_or_more(TEXT)}),
+        "on_stop": _object({"shown": {"enum": SHOWN}, "reserved": {"enum": RESERVED}}),
         "placements": _one_or_more(TEXT),
         "representation": _object({"image": TEXT, "link": TEXT, "web": TEXT}, ("image", "link", "web")),
         "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},

@@ -1,6 +1,7 @@
 """Campaigns compiled into one immutable Catalog: the layout, its index, and its columns. Swapped whole."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -35,7 +36,7 @@ from offers.season import Season
 from offers.standing import columns, standings
 from offers.wording import Gaps
 from streams.attributes import AttributeSet
-from streams.ids import Millis, OfferId, PlacementId, RevisionId
+from streams.ids import CampaignId, Millis, OfferId, PlacementId, RevisionId
 from streams.memo import Memo
 from streams.places import Places
 from streams.record import NOTHING, DecisionInputs, FactDict, Subject
@@ -61,6 +62,9 @@ def prior_value(offer: Offer) -> float:
 
 class Catalog:
     """One revision, immutable; every method is a pure function of its arguments (results are memoised)."""
+
+    stopped: Set[CampaignId] = frozenset()
+    """Campaigns of it that are stopped."""
 
     def __init__(self, revision: RevisionId, folder: CampaignFolder, attributes: AttributeSet, places: Places) -> None:
         offers = [_with_limits(campaign.offer, folder.global_limits) for campaign in folder.campaigns]
@@ -95,6 +99,22 @@ class Catalog:
         """Instants of a subject at which offers end or may be shown again."""
         self.spans = spans(self.layout)
         """Lengths in ms over which caps and suppressions look back."""
+
+    def without(self, stopped: Set[CampaignId], revision: RevisionId) -> "Catalog":
+        """The same where these campaigns are stopped: in no decision, not even as a fallback, and named in reasons.
+
+        Nothing is compiled again: a stop takes as long in 100,000 campaigns as in one.
+        """
+        made = copy.copy(self)
+        made.revision = revision
+        made.stopped = frozenset(stopped)
+        out = [p for p, offer in enumerate(self.layout) if offer.campaign_id in stopped]
+        made._ordinary = self._ordinary & ~bits.of_positions(out, self.size)
+        made.fallbacks = MappingProxyType(
+            {placement: offer for placement, offer in self.fallbacks.items() if offer.campaign_id not in stopped}
+        )
+        made._remember()
+        return made
 
     def _remember(self) -> None:
         self._span: tuple[Millis, Millis] = (0, 0)

@@ -99,6 +99,8 @@ def against(offer: Offer, about: str, inputs: DecisionInputs, catalog: Catalog) 
 
 def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
     """What does not depend on a subject."""
+    if offer.campaign_id in catalog.stopped:
+        yield Reason(Code.CAMPAIGN_STOPPED, offer.where, f"campaign {offer.campaign_id} is stopped until it is lifted")
     if offer.fallback:
         yield Reason(Code.FALLBACK_ONLY, offer.where, "shown only where a placement would stay empty")
     code = schedule.status(offer.schedule, inputs.now, inputs.seasons)

@@ -136,6 +136,14 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
+class OnStop:
+    """What a stop of the campaign does to what was promised before it."""
+
+    honours_shown: bool = False
+    """What is shown stays until its token expires; else it is withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """The words of one locale; placeholders in braces."""
 
@@ -221,6 +229,7 @@ class Offer:
     ttl_s: int = 900
     """How long a shown offer stays valid at most."""
     goal: Goal = Goal()
+    on_stop: OnStop = OnStop()
     fallback: bool = False
     """Shown when a placement would stay empty; ignores conditions and caps by definition."""
 

@@ -4,7 +4,7 @@ Most of an answer is the same however often a decision is served, so it is writt
 between two pieces stands how long an item may still be shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any
 
@@ -83,6 +83,12 @@ def told(decision: Decision, tokens: Sequence[Sequence[str]]) -> Told:
         pieces=tuple(pieces),
         expires=tuple([item.expires for slate in decision.placements for item in slate.items]),
     )
+
+
+def shows(said: Told, campaigns: Collection[str]) -> bool:
+    """Whether an item of it is of one of these campaigns."""
+    marks = [b'"campaign_id":%b,' % _ENCODE(campaign) for campaign in campaigns]
+    return any(mark in piece for piece in said.pieces for mark in marks)
 
 
 def _head(slate: PlacementSlate) -> bytes:

@@ -1,10 +1,14 @@
-"""Revisions: a campaign folder named by the hash of its content, kept for replay, compiled when it is needed."""
+"""Revisions: a campaign folder named by the hash of its content, kept for replay, compiled when it is needed.
+
+A revision some of whose campaigns are stopped is a revision too, kept as the list of them: `r-0123456789ab-89abcdef`.
+"""
 
 import gc
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
@@ -14,14 +18,16 @@ from tempfile import mkdtemp
 from offers.catalog import Catalog
 from offers.folder import LoadedFolder, load_folder
 from streams.errors import InvalidInput, NotFound
-from streams.ids import RevisionId
+from streams.ids import CampaignId, RevisionId
 
 SUFFIXES = (".yaml", ".yml", ".geojson", ".csv")
 BESIDE = frozenset({"schema", "tests"})
 """Folders for people and editors: what changes there decides nothing, so it makes no revision."""
 MAX_FILES = 201_000
 """A little more than campaigns may be: there are places, pictures and placements beside them."""
-NAME = re.compile(r"r-[0-9a-f]{12}")
+NAME = re.compile(r"(?P<base>r-[0-9a-f]{12})(?P<stopped>-[0-9a-f]{8})?")
+STOPPED = "stopped.json"
+"""In the folder of a revision with stops: the campaigns, sorted."""
 
 
 def files(folder: Path) -> list[Path]:
@@ -82,6 +88,12 @@ def keep(folder: Path, artifacts: Path) -> Path:
     if fingerprint(making) != revision:
         shutil.rmtree(making)
         raise InvalidInput("FOLDER_CHANGED", f"{folder} changed while it was read; it is read again")
+    _moved(making, kept)
+    return kept
+
+
+def _moved(making: Path, kept: Path) -> None:
+    """Whole or not at all; another process may be first."""
     try:
         making.chmod(0o755)
         os.rename(making, kept)
@@ -89,15 +101,53 @@ def keep(folder: Path, artifacts: Path) -> Path:
         shutil.rmtree(making)
         if not kept.is_dir():
             raise
-    return kept
+
+
+def stopped(base: RevisionId, campaigns: Collection[CampaignId]) -> RevisionId:
+    """The revision that is `base` without these campaigns.
+
+    >>> stopped(RevisionId("r-41c9a0b1c2d3"), [CampaignId("spa-before-dinner")])
+    'r-41c9a0b1c2d3-9d706c42'
+    >>> stopped(RevisionId("r-41c9a0b1c2d3"), [])
+    'r-41c9a0b1c2d3'
+    """
+    if not campaigns:
+        return base
+    return RevisionId(f"{base}-{sha256(_listed(campaigns)).hexdigest()[:8]}")
+
+
+def keep_stopped(base: RevisionId, campaigns: Collection[CampaignId], artifacts: Path) -> RevisionId:
+    """Keep it, so that its decisions can be replayed; the same one is kept once."""
+    revision = stopped(base, campaigns)
+    kept = artifacts / "revisions" / revision
+    if revision == base or kept.is_dir():
+        return revision
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(mkdtemp(prefix=".making-", dir=kept.parent))
+    (making / STOPPED).write_bytes(_listed(campaigns))
+    _moved(making, kept)
+    return revision
+
+
+def _listed(campaigns: Collection[CampaignId]) -> bytes:
+    return json.dumps(sorted(campaigns)).encode()
+
+
+def catalog_of(kept: Path) -> Catalog:
+    """The compiled catalog of a kept revision. Raises InvalidInput CAMPAIGNS_INVALID with every finding, NotFound
+
+    REVISION_UNKNOWN where only the list of its stops is kept.
+    """
+    name = NAME.fullmatch(kept.name)
+    if name is None or name["stopped"] is None:
+        return _whole(kept)
+    campaigns = frozenset(CampaignId(each) for each in json.loads((kept / STOPPED).read_bytes()))
+    return _whole(find(name["base"], kept.parent.parent)).without(campaigns, RevisionId(kept.name))
 
 
 @lru_cache(maxsize=1)
-def catalog_of(kept: Path) -> Catalog:
-    """The compiled catalog of a kept revision. Raises InvalidInput CAMPAIGNS_INVALID with every finding.
-
-    The last one is remembered, since its folder never changes: a process looks before it starts what it then serves.
-    """
+def _whole(kept: Path) -> Catalog:
+    """The last one is remembered, since its folder never changes: a process looks before it starts what it serves."""
     with uncollected():
         return compiled(RevisionId(kept.name), load_folder(kept))
 

@@ -15,6 +15,8 @@ from streams.record import DecisionInputs, PlacementRequest
 
 STAYS = frozenset({Code.CAP_CUSTOMER_REACHED, Code.CAP_BOOKING_REACHED, Code.FALLBACK_ONLY})
 """No reason to take back what is being shown: a cap is often reached by this very showing."""
+OUT_OF_TIME = frozenset({Code.NOT_STARTED, Code.EXPIRED, Code.NOT_SCHEDULED, Code.CAMPAIGN_STOPPED})
+"""All that takes back a fallback."""
 
 
 def withdrawn(holding: Sequence[str], found: Situation, catalog: Catalog, tokens: OfferTokens) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ def _stays(token: OfferToken, inputs: DecisionInputs, catalog: Catalog) -> bool:
         return False
     if token.placement not in offer.placements or token.placement not in catalog.placements:
         return False
-    reasons = against(offer, token.about, inputs, catalog)
-    if offer.fallback:
-        return not any(reason.code in (Code.NOT_STARTED, Code.EXPIRED, Code.NOT_SCHEDULED) for reason in reasons)
-    return all(reason.code in STAYS for reason in reasons)
+    codes = {reason.code for reason in against(offer, token.about, inputs, catalog)}
+    if offer.on_stop.honours_shown:
+        codes.discard(Code.CAMPAIGN_STOPPED)
+    return codes.isdisjoint(OUT_OF_TIME) if offer.fallback else codes <= STAYS

@@ -9,7 +9,7 @@ PlacementId = NewType("PlacementId", str)
 DecisionId = NewType("DecisionId", str)
 """A UUIDv7 in text: its first 48 bits are the milliseconds of the decision, so the lake finds its day by itself."""
 RevisionId = NewType("RevisionId", str)
-"""`r-` and the first 12 hex digits of the content hash of a campaign folder."""
+"""`r-` and the first 12 hex digits of the content hash of a campaign folder; `-` and 8 more where some are stopped."""
 ModelId = NewType("ModelId", str)
 """`m-` and the first 12 hex digits of a model folder's content hash, or `prior`."""
 Millis = int

@@ -228,8 +228,8 @@ def test_the_file_a_campaign_manager_hopes_to_write_is_read(folder: Path, deploy
         "Remove it, or keep it for a later one.",
         "spa.yaml:27:30: NO_EFFECT_YET warning: a limit per campaign has no effect in this version: nothing is counted "
         "across customers. Remove it, or keep it for a later one.",
-        "spa.yaml:32:10: NO_EFFECT_YET warning: on_stop has no effect in this version: what is shown holds until it "
-        "expires. Remove it, or keep it for a later one.",
+        "spa.yaml:32:49: NO_EFFECT_YET warning: on_stop.reserved has no effect in this version: nothing is reserved. "
+        "Remove it, or keep it for a later one.",
     ]
 
 

@@ -39,7 +39,7 @@ def change(folder: Path, good: str, bad: str) -> None:
 
 def warn(folder: Path) -> None:
     """A warning and no error."""
-    (folder / CAMPAIGN).write_text((folder / CAMPAIGN).read_text() + "on_stop: {shown: honour}\n")
+    (folder / CAMPAIGN).write_text((folder / CAMPAIGN).read_text() + "on_stop: {reserved: honour}\n")
 
 
 def test_plain_lines_name_the_file_in_the_folder_and_programs_get_the_path_from_here(folder: Path) -> None:
