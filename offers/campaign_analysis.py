@@ -150,21 +150,22 @@ def _places(parts: Iterable[Condition]) -> list[Leaf]:
 
 
 def _position(leaf: Leaf) -> tuple[int, int]:
-    _, line, column = leaf.where.rsplit(":", 2)
+    """Where the campaign says it, or takes it over from another file."""
+    _, line, column = (leaf.via or leaf.where).rsplit(":", 2)
     return int(line), int(column)
 
 
 def _node(leaf: Leaf) -> Node:
     line, column = _position(leaf)
-    return TextNode("", True, line, column)
+    return TextNode("", True, line, column, (leaf.via or leaf.where).rsplit(":", 2)[0])
 
 
 def _quoted(leaf: Leaf) -> str:
-    return f"'{leaf.text}'"
+    return f"'{leaf.text}' ({leaf.where})" if leaf.via else f"'{leaf.text}'"
 
 
 def _named(places: Sequence[Leaf]) -> str:
-    return " and ".join(f"{_quoted(leaf)} ({leaf.where})" for leaf in places)
+    return " and ".join(_quoted(leaf) if leaf.via else f"{_quoted(leaf)} ({leaf.where})" for leaf in places)
 
 
 def _check_schedule(sheet: Sheet, seasons: tuple[Season, ...], schedule: Schedule, root: Node) -> None:

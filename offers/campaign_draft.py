@@ -1,7 +1,7 @@
 """A campaign while it is read: its sheet, what it may name, and what its own head says (zone, subject, purposes)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offers.offer import Image, Placement, Selector
 from streams.attribute_file import unknown_attribute
@@ -33,6 +33,18 @@ _ABOUT = {
 
 
 @dataclass(frozen=True, slots=True)
+class NamedCondition:
+    """An entry of conditions.yaml."""
+
+    node: Node
+    """What stands under the name; every node of it knows its file."""
+    weight: int
+    """Words in it, with those of the conditions that it uses."""
+    broken: bool = False
+    """It has errors, which are told once, where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What the campaigns of one deployment may name."""
 
@@ -45,6 +57,8 @@ class Vocabulary:
     """Every name that words may use, whatever the subject."""
     purposes: frozenset[str]
     """Those of the attributes and ALWAYS_PURPOSES."""
+    conditions: Mapping[str, NamedCondition] = field(default_factory=dict)
+    """What `use:` may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,8 @@ class Draft:
     """None: the campaign names no zone, so clock times are UTC, with a warning."""
     about: Selector | None = None
     purposes: tuple[str, ...] = ()
+    unbound: bool = False
+    """What is read belongs to no campaign yet: it has no subject and no purposes to be judged by."""
 
     def attribute(self, node: Node, name: str) -> Attribute | None:
         """The attribute behind a name at a node, which this campaign may ask about.
@@ -67,6 +83,8 @@ class Draft:
         if found is None or found.scope == "offer":
             self._unknown(node, name)
             return None
+        if self.unbound:
+            return found
         self.check_subject(node, name, found)
         if found.purpose is not None and found.purpose not in self.purposes:
             hint = f"Add {found.purpose} to consent.purposes, or leave {name} out."
@@ -117,7 +135,12 @@ class Draft:
         if text is None or text in known:
             return text
         near = did_you_mean(text, known)
-        self.sheet.error(node, code, f"there is no {name} {shown(text)}.", near or f"There are: {listed(known)}.")
+        self.sheet.error(
+            node,
+            code,
+            f"there is no {name} {shown(text)}.",
+            near or (f"There are: {listed(known)}." if known else "Add it."),
+        )
         return None
 
     def _written(self, text: str) -> WrittenTime:

@@ -151,6 +151,7 @@ def _base(asked: Asked, found: Mapping[str, Node]) -> Leaf:
         fresh_ms=_fresh_ms(asked, found.get("fresh_within")),
         where=sheet.where(asked.word),
         text=asked.text,
+        via=sheet.via(asked.word),
     )
 
 

@@ -44,6 +44,7 @@ def read_location(draft: Draft, word: TextNode, node: Node, text: str) -> Leaf |
         fresh_ms=_fresh_ms(draft, fields.get("fresh_within")),
         where=sheet.where(word),
         text=text,
+        via=sheet.via(word),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from offers.campaign import KEYS, LANGUAGE, LATER, LAYERS, REQUIRED
+from offers.campaign_conditions import GROUPS, USE
 from offers.campaign_draft import ALIAS
 from offers.campaign_leaves import ALL_TESTS, askable
 from offers.campaign_limits import AFTER, COUNTED, OF, PER
@@ -49,8 +50,8 @@ _VALUES: Mapping[Kind, Schema] = {
 }
 
 
-def schema(attributes: AttributeSet) -> Schema:
-    """The schema of one campaign file where these attributes are declared."""
+def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema:
+    """The schema of one campaign file where these attributes are declared, and conditions with these names."""
     properties = {
         **{key: {"description": "Has no effect in this version."} for key in LATER},
         "campaign": IDENTIFIER,
@@ -74,7 +75,7 @@ def schema(attributes: AttributeSet) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Offing campaign",
         **_object({key: properties[key] for key in KEYS}, REQUIRED),
-        "$defs": {"condition": _condition(attributes), "location": _location(), **_asked_of(attributes)},
+        "$defs": {"condition": _condition(attributes, conditions), "location": _location(), **_asked_of(attributes)},
     }
 
 
@@ -186,8 +187,8 @@ def _location() -> Schema:
     return _object({key: known[key] for key in LOCATION_KEYS})
 
 
-def _condition(attributes: AttributeSet) -> Schema:
-    """A mapping of groups, `location` and attributes, or a list of such."""
+def _condition(attributes: AttributeSet, conditions: tuple[str, ...]) -> Schema:
+    """A mapping of groups, named conditions, `location` and attributes, or a list of such."""
     names: dict[str, Schema] = {"location": {"$ref": "#/$defs/location"}}
     scopes: dict[str, dict[str, Schema]] = {scope: {} for scope in SCOPES if scope != "offer"}
     for name in _asked_of(attributes):
@@ -197,7 +198,9 @@ def _condition(attributes: AttributeSet) -> Schema:
         names[f"{ALIAS}{short}"] = asked
         scopes["booking"][f"sailing.{short}"] = asked
     scopes["booking"]["sailing"] = _object(scopes["sailing"])
-    groups = dict.fromkeys(("all", "any", "none"), _list(CONDITION))
+    groups: dict[str, Schema] = dict.fromkeys(GROUPS, _list(CONDITION))
+    if conditions:
+        groups[USE] = _one_or_more({"enum": conditions, "description": "A condition of conditions.yaml."})
     subjects = {scope: _object(facts) for scope, facts in scopes.items()}
     known = _object({**groups, **names, **subjects, "booking.sailing": _object(scopes["sailing"])})
     return {"anyOf": [known, _list(CONDITION)]}

@@ -1,6 +1,7 @@
 """Conditions compiled to closures: what the hot path runs on what the index could not answer exactly."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from offers.condition import (
     LOCATION,
@@ -110,7 +111,16 @@ def reason(condition: Condition, layer: Code, view: View) -> Reason:
         return reason(failing, layer, view)
     if isinstance(condition, AnyOf):
         where = condition.where or next((leaf.where for leaf in leaves(condition)), "")
-        return Reason(layer, where, "no alternative holds")
+        return _told(Reason(layer, where, "no alternative holds"), condition)
+    return _told(_of_leaf(condition, layer, view), condition)
+
+
+def _told(found: Reason, condition: AnyOf | Leaf) -> Reason:
+    """With the place where the campaign takes the condition over from another file."""
+    return replace(found, detail=f"{found.detail}; used at {condition.via}") if condition.via else found
+
+
+def _of_leaf(condition: Leaf, layer: Code, view: View) -> Reason:
     if condition.attribute == LOCATION:
         return _location_reason(condition, view)
     if condition.op is not Op.EXISTS and known(condition, view) is None:

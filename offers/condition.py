@@ -57,6 +57,8 @@ class Leaf:
     """`file:line:column` of the condition."""
     text: str = ""
     """The condition as written, for explanations."""
+    via: str = ""
+    """`file:line:column` where the campaign takes it over, if it stands in another file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class AnyOf:
 
     children: tuple["Condition", ...] = ()
     where: str = ""
+    via: str = ""
 
 
 Condition = All | AnyOf | Leaf
@@ -171,7 +174,7 @@ def bare(condition: Condition) -> Condition:
     """What is asked, without where it is written: equal ones are answered alike."""
     match condition:
         case Leaf():
-            return replace(condition, where="", text="")
+            return replace(condition, where="", text="", via="")
         case All(children):
             return All(tuple(bare(child) for child in children))
         case AnyOf(children):

@@ -5,13 +5,15 @@ Every other *.yaml below the folder is one campaign, but for the top-level folde
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from offers.campaign import ReadCampaign, read_campaign
 from offers.campaign_analysis import Declared, analyse
+from offers.campaign_conditions import NAMED_FILE
 from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
+from offers.campaign_named import read_named
 from offers.deployment_files import (
     IMAGES,
     PLACEMENTS,
@@ -37,15 +39,20 @@ from streams.sheet import Sheet
 
 PLACES = "places"
 NO_CAMPAIGNS = frozenset({PLACES, "schema", "tests"})
-OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES})
+OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES, NAMED_FILE})
 MAX_CAMPAIGNS = 200_000
 MAX_FINDINGS = 1_000
 FOLLOW_UPS = {
     PLACEMENTS: frozenset({"UNKNOWN_PLACEMENT", "UNKNOWN_CHANNEL"}),
     SEASONS: frozenset({"UNKNOWN_SEASON"}),
     IMAGES: frozenset({"UNKNOWN_IMAGE"}),
+    NAMED_FILE: frozenset({"UNKNOWN_CONDITION"}),
 }
 """What a campaign would be blamed for when it is this file that cannot be read."""
+
+
+Place = tuple[str, int, int, str]
+"""(path, line, column, code) of a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +117,11 @@ class _Checker:
 
     def __init__(self, folder: Path, attributes: AttributeSet, places: Places) -> None:
         self.folder = folder
-        self.sheets = {name: Sheet(name) for name in (PLACEMENTS, SEASONS, IMAGES, POLICIES)}
+        self.sheets = {name: Sheet(name) for name in (PLACEMENTS, SEASONS, IMAGES, NAMED_FILE, POLICIES)}
         placements, self.fallbacks = read_placements(folder, self.sheets[PLACEMENTS])
         self.seasons: tuple[Season, ...] = read_seasons(folder, self.sheets[SEASONS])
         purposes = {attribute.purpose for attribute in attributes.by_name.values() if attribute.purpose is not None}
-        self.words = Vocabulary(
+        declared = Vocabulary(
             attributes=attributes,
             places=places,
             placements=placements,
@@ -123,6 +130,8 @@ class _Checker:
             placeholders=placeholders(attributes),
             purposes=frozenset((*purposes, *ALWAYS_PURPOSES)),
         )
+        self.words = replace(declared, conditions=read_named(folder, self.sheets[NAMED_FILE], declared))
+        self.told = self._told()
         self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
         self.errors = 0
         self.warnings = 0
@@ -171,6 +180,10 @@ class _Checker:
         self.warnings += len(warnings)
         sheet.findings[:] = errors + warnings[:room]
 
+    def _told(self) -> frozenset[Place]:
+        """What files that campaigns take from say by themselves: not to be said again of each campaign."""
+        return frozenset(_place(finding) for finding in self.sheets[NAMED_FILE].findings)
+
     def sheet(self, path: str) -> Sheet:
         return self.sheets.setdefault(path, Sheet(path))
 
@@ -185,6 +198,7 @@ class _Checker:
         if found is not None and root is not None:
             analyse(sheet, Declared(self.words, self.seasons), found, root)
         self.unread = self.unread or found is None
+        sheet.findings[:] = [finding for finding in sheet.findings if _place(finding) not in self.told]
         self.count(sheet)
         return found
 
@@ -225,7 +239,7 @@ class _Checker:
         broken = [codes for name, codes in FOLLOW_UPS.items() if self.sheets[name].failed]
         follow_ups = frozenset().union(*broken)
         for sheet in self.sheets.values():
-            yield from (finding for finding in sheet.findings if finding.code not in follow_ups)
+            yield from (each for each in sheet.findings if each.code not in follow_ups or each.path in FOLLOW_UPS)
 
     def checked(self, found: Iterable[ReadCampaign]) -> CampaignFolder:
         return CampaignFolder(
@@ -257,6 +271,10 @@ def _places(folder: Path, findings: list[Finding]) -> Places | None:
         path = f"{PLACES}/fences.geojson"
         findings.append(Finding(path, 1, 1, warning.code, warning.message, severity=Severity.WARNING))
     return places
+
+
+def _place(finding: Finding) -> Place:
+    return finding.path, finding.line, finding.column, finding.code
 
 
 def _top() -> Node:

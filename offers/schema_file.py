@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from offers.campaign_conditions import GROUPS, USE
+from offers.campaign_named import names
 from offers.campaign_schema import CONDITION, schema
 from streams.attribute_file import FILE as ATTRIBUTES
 from streams.attribute_file import load_attributes
@@ -21,7 +23,7 @@ def page(folder: Path | None) -> str:
 
     Raises InvalidInput ATTRIBUTES_INVALID.
     """
-    found = for_any_attributes() if folder is None else schema(load_attributes(folder / ATTRIBUTES))
+    found = for_any_attributes() if folder is None else of_folder(folder)
     return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -33,11 +35,17 @@ def write(folder: Path) -> Path:
     return file
 
 
+def of_folder(folder: Path) -> Mapping[str, Any]:
+    """The language of a folder, with what it declares. Raises InvalidInput ATTRIBUTES_INVALID."""
+    return schema(load_attributes(folder / ATTRIBUTES), names(folder))
+
+
 def for_any_attributes() -> Mapping[str, Any]:
     """The language without a deployment: whatever is declared somewhere may be asked, in any form."""
     found = schema(attribute_set(()))
     condition = found["$defs"]["condition"]["anyOf"][0]
-    kept = {key: condition["properties"][key] for key in ("all", "any", "none", "location")}
+    kept = {key: condition["properties"][key] for key in (*GROUPS, "location")}
+    kept[USE] = {"type": ["string", "array"]}
     asked = {**condition, "properties": kept, "patternProperties": {NAMES: {}}}
     found["$defs"]["condition"] = {"anyOf": [asked, {"type": "array", "items": CONDITION, "minItems": 1}]}
     found["properties"]["offer"]["properties"]["attributes"] = {"type": "object"}

@@ -30,6 +30,8 @@ class TextNode(msgspec.Struct, frozen=True, gc=False):
     plain: bool
     line: int
     column: int
+    path: str = ""
+    """The file it stands in, if that is another one than the file being read."""
 
 
 class ListNode(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class ListNode(msgspec.Struct, frozen=True):
     items: tuple["Node", ...]
     line: int
     column: int
+    path: str = ""
 
 
 class MapNode(msgspec.Struct, frozen=True):
@@ -46,6 +49,7 @@ class MapNode(msgspec.Struct, frozen=True):
     entries: dict[str, tuple[TextNode, "Node"]]
     line: int
     column: int
+    path: str = ""
 
 
 Node: TypeAlias = TextNode | ListNode | MapNode
@@ -99,6 +103,20 @@ def read_file(file: Path, path: str) -> tuple[Node | None, list[Finding]]:
     except OSError as error:
         return None, [Finding(path, 1, 1, "UNREADABLE", f"the file cannot be read: {error.strerror}.")]
     return read_yaml(content, path)
+
+
+def shared(node: Node, path: str) -> Node:
+    """The node, and all in it, knowing its file: other files take it over, and findings in it name where it stands."""
+    if isinstance(node, TextNode):
+        return _shared_text(node, path)
+    if isinstance(node, ListNode):
+        return ListNode(tuple([shared(item, path) for item in node.items]), node.line, node.column, path)
+    entries = {name: (_shared_text(word, path), shared(value, path)) for name, (word, value) in node.entries.items()}
+    return MapNode(entries, node.line, node.column, path)
+
+
+def _shared_text(node: TextNode, path: str) -> TextNode:
+    return TextNode(node.text, node.plain, node.line, node.column, path)
 
 
 def read_yaml(content: bytes, path: str) -> tuple[Node | None, list[Finding]]:

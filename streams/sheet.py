@@ -24,9 +24,10 @@ Count = TypeVar("Count", int, float)
 class Sheet:
     """The path of a file and what was found in it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, via: str = "") -> None:
         self.path = path
         self.findings: list[Finding] = []
+        self._via = via
 
     @property
     def failed(self) -> bool:
@@ -35,15 +36,32 @@ class Sheet:
 
     def where(self, node: Node) -> str:
         """`file:line:column`."""
-        return f"{self.path}:{node.line}:{node.column}"
+        return f"{node.path or self.path}:{node.line}:{node.column}"
+
+    def via(self, node: Node) -> str:
+        """Where this file takes a node over from the one it stands in; empty: it stands in this file."""
+        return "" if node.path in ("", self.path) else self._via or self.path
+
+    def taking(self, via: str) -> "Sheet":
+        """This sheet while it reads what it takes over at `via` from another file; findings go to the same list."""
+        taken = Sheet(self.path, via)
+        taken.findings = self.findings
+        return taken
 
     def error(self, node: Node, code: str, message: str, hint: str = "") -> None:
         """Adds an error at a node."""
-        self._add(Finding(self.path, node.line, node.column, code, message, hint))
+        self._add(self._finding(node, code, message, hint, Severity.ERROR))
 
     def warn(self, node: Node, code: str, message: str, hint: str = "") -> None:
         """Adds a warning at a node."""
-        self._add(Finding(self.path, node.line, node.column, code, message, hint, Severity.WARNING))
+        self._add(self._finding(node, code, message, hint, Severity.WARNING))
+
+    def _finding(self, node: Node, code: str, message: str, hint: str, severity: Severity) -> Finding:
+        via = self.via(node)
+        if via:
+            user = "" if via.startswith(self.path) else f" by {self.path}"
+            message = f"{message.removesuffix('.')}; it is used at {via}{user}."
+        return Finding(node.path or self.path, node.line, node.column, code, message, hint, severity)
 
     def wrong(self, node: Node, name: str, expected: str) -> None:
         """WRONG_TYPE: a list where a text belongs, and the like."""
