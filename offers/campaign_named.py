@@ -28,10 +28,11 @@ def read_named(folder: Path, sheet: Sheet, words: Vocabulary) -> dict[str, Named
     found = {name: NamedCondition(node, 0, broken=True) for name, (_, node) in entries.items()}
     for name in order:
         weighed = weight(entries[name][1], found)
+        found[name] = NamedCondition(entries[name][1], weighed)
         if weighed > MAX_WEIGHT:
+            found[name] = NamedCondition(entries[name][1], 0, broken=True)
             message = f"condition '{name}' has {weighed:,} words with all that it uses."
             sheet.error(entries[name][0], "CONDITION_TOO_BIG", message, f"Keep it under {MAX_WEIGHT:,}.")
-        found[name] = NamedCondition(entries[name][1], min(weighed, MAX_WEIGHT), broken=weighed > MAX_WEIGHT)
     draft = Draft(sheet, replace(words, conditions=found), zone="UTC", unbound=True)
     for name in order:
         before = len(sheet.findings)
