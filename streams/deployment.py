@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from streams.attributes import AttributeSet
 from streams.places import Places
+from streams.totals import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,8 @@ class Deployment:
 
     attributes: AttributeSet
     places: Places
+    totals: tuple[Series, ...] = ()
+    """What is counted over all customers, besides each campaign's events since ever."""
 
 
 Active = Callable[[], Deployment]

@@ -1,32 +1,36 @@
 """ProfileConsumer: folds offing.customers into the stored profiles, each event once, whatever dies in between.
 
 The order of one batch is the whole trick: what the store lacks is read again; then fold; dead letters and news for
-friends are appended, durably; profiles are saved, each only if nobody else saved it meanwhile; the store notes how far
-it came; and last the log's commit. A crash between any two of them repeats work that the watermarks make harmless.
+friends are appended, durably; profiles are saved, each only if nobody else saved it meanwhile; the totals grow by what
+was saved; the store notes how far it came; and last the log's commit. A crash between any two of them repeats work that
+the watermarks make harmless. Totals may miss a batch in it, since what was saved is no longer new, and never count one
+twice.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 from typing import Unpack
 
 from streams import telemetry
+from streams.attributes import AttributeSet, Value
 from streams.consumer import Intake, Offsets, following, wall_clock
 from streams.customer_consumer import CustomerConsumer, Manner
 from streams.dead_letters import DeadLetter, parsed
 from streams.deployment import Active
 from streams.errors import LogRestarted, Retry
-from streams.events import Booking, Event, to_bytes
+from streams.events import Booking, Event, Outcome, to_bytes
 from streams.fold import Draft, FoldStatus
 from streams.friends import friend_events
 from streams.ids import CustomerId, Millis
 from streams.log import CUSTOMERS, Entry, EventLog, LogRecord
-from streams.profile import Opened
-from streams.profile_mask import Retention
+from streams.profile import Opened, effective
+from streams.profile_mask import Retention, mask
 from streams.profile_store import Loaded, ProfileStore, Stored
 from streams.reached import Reached
+from streams.totals import Counted, Kept, Series
 
 GROUP = "profiles"
 TRIES = 20
@@ -47,6 +51,10 @@ class Batch:
     """(event type, fold status) -> how many."""
     skipped: Counter[str] = field(default_factory=Counter)
     """The events' own names of what the declarations do not accept -> how many."""
+    totals: dict[CustomerId, tuple[int, list[str]]] = field(default_factory=dict)
+    """(partition, fields of the totals that this customer's events move)"""
+    newest: Millis = 0
+    """When the last of its records was recorded."""
 
 
 Publish = Callable[[Batch], None]
@@ -65,6 +73,9 @@ class ProfileConsumer(CustomerConsumer):
         self._unaccepted: set[str] = set()
         """Names that were waited for in vain under these declarations."""
         self._waits = 0
+        self._writer = store.total_writer()
+        self._asked: tuple[Series, ...] = ()
+        self._kept = Kept()
         self._next: dict[int, int] = {}
         """Partition -> the offset this consumer would apply next, if nothing was lost since."""
 
@@ -147,7 +158,8 @@ class ProfileConsumer(CustomerConsumer):
             raise LogRestarted("LOG_RESTARTED", message)
 
     def _fold(self, records: Sequence[LogRecord], read: Sequence[Event | DeadLetter], loaded: Loaded) -> Batch:
-        batch, attributes = Batch(), self._active().attributes
+        batch, active = Batch(newest=max((record.recorded for record in records), default=0)), self._active()
+        attributes, kept = active.attributes, self._kept_by(active.totals)
         retention = Retention(attributes)
         drafts = {customer: Draft(stored.opened, attributes, retention) for customer, stored in loaded.profiles.items()}
         for record, event in zip(records, read, strict=True):
@@ -156,8 +168,14 @@ class ProfileConsumer(CustomerConsumer):
             elif isinstance(event.data, Booking):
                 self._fold_booking(record, event, drafts[event.customer_id], batch)
             else:
-                status = drafts[event.customer_id].apply(event, record.position, record.recorded)
+                draft = drafts[event.customer_id]
+                status = draft.apply(event, record.position, record.recorded)
                 batch.done[event.type, status] += 1
+                if status is FoldStatus.APPLIED and isinstance(event.data, Outcome):
+                    counted = Counted(event.type[6:], event.data, effective(event.time, record.recorded))
+                    facts = partial(_facts, draft, attributes, record.recorded)
+                    moved = batch.totals.setdefault(event.customer_id, (record.position.partition, []))
+                    moved[1].extend(kept.fields(counted, facts))
                 if status in _LETTERS:
                     batch.letters.append(DeadLetter(record, *_LETTERS[status], was_read=True))
         for customer, draft in drafts.items():
@@ -166,6 +184,12 @@ class ProfileConsumer(CustomerConsumer):
             if opened is not draft.began:
                 batch.changes[customer] = (loaded.profiles[customer], opened)
         return batch
+
+    def _kept_by(self, asked: tuple[Series, ...]) -> Kept:
+        """What the active revision counts over all customers; made once for each."""
+        if asked is not self._asked:
+            self._asked, self._kept = asked, Kept(asked)
+        return self._kept
 
     def _fold_booking(self, record: LogRecord, event: Event, draft: Draft, batch: Batch) -> None:
         before = draft.facts
@@ -205,7 +229,9 @@ class ProfileConsumer(CustomerConsumer):
 
     def _saved(self, batch: Batch, reached: Mapping[int, Reached], ends: Mapping[int, int]) -> bool:
         """Save and note how far; False if somebody else saved meanwhile or the store lost something."""
-        if self._store.save_many(batch.changes):
+        refused = self._store.save_many(batch.changes)
+        self._total(batch, refused)
+        if refused:
             return False
         moved = {partition: end for partition, end in ends.items() if end > reached[partition].applied}
         now = wall_clock()
@@ -216,6 +242,16 @@ class ProfileConsumer(CustomerConsumer):
             return False
         self._next.update(ends)
         return True
+
+    def _total(self, batch: Batch, refused: Collection[CustomerId]) -> None:
+        """Let the totals grow by what was saved: now, since folded again it is no longer new."""
+        for customer, (partition, fields) in batch.totals.items():
+            if customer not in refused:
+                self._writer.owe(partition, fields)
+        self._writer.pay()
+        if self._kept:
+            for partition in {partition for partition, _ in batch.totals.values()}:
+                self._writer.prune(partition, batch.newest)
 
     def _measure(self, batch: Batch, records: Iterable[LogRecord], took_s: float) -> None:
         telemetry.FOLD_SECONDS.labels(GROUP).observe(took_s)
@@ -240,6 +276,11 @@ _LETTERS: Mapping[FoldStatus, tuple[str, str]] = {
     FoldStatus.OVERFLOW: ("TOO_MANY_COUNTED", "more than 2,000 counted events of one customer in 7 days"),
     FoldStatus.REFUSED: ("COUNTED_TOO_LATE", "a counted event more than 7 days old when it was recorded"),
 }
+
+
+def _facts(draft: Draft, attributes: AttributeSet, now: Millis) -> Mapping[str, tuple[Value, Millis]]:
+    """What is known of a customer, behind their consent."""
+    return mask(draft.facts, attributes, now=now).facts
 
 
 def _quietly(batch: Batch) -> None:

@@ -22,6 +22,7 @@ from streams.places import Whereabouts
 from streams.profile import EMPTY, Opened, Pending, Profile, mark_of_epoch
 from streams.profile_form import decode, encode_many, open_many
 from streams.reached import Reached
+from streams.total_store import TotalWriter
 from streams.valkey import ADVANCE, KEEP_NEWEST, REPLACE, Client, Keys, store_errors
 
 PRESENCE_MS = 15 * MINUTE_MS
@@ -71,6 +72,10 @@ class ProfileStore:
     def connects(self) -> int:
         """Grows with every connection made: a caller that sees it grow may have lost writes it thought done."""
         return self._client.connects
+
+    def total_writer(self) -> TotalWriter:
+        """What pays the totals that follow from these profiles, into the same store."""
+        return TotalWriter(self._client, self._keys)
 
     def load_many(self, customers: Collection[CustomerId], epoch: str, partitions: Collection[int]) -> Loaded:
         """One round trip; at least one partition. Unknown customers are EMPTY. Raises Stop PROFILE_FORMAT or

@@ -117,6 +117,9 @@ FOLD_SECONDS = _histogram("offing_fold_seconds", "One batch: load, fold, save.",
 FOLD_CONFLICTS = _counter(
     "offing_fold_conflicts", "Saves refused because another consumer had saved first; done again."
 )
+TOTALS_MISSED = _counter(
+    "offing_totals_missed", "Events that totals above one customer may lack: the store's answer was lost."
+)
 SKIPPED_VALUES = _counter("offing_skipped_values", "Attribute values the active declarations do not accept.")
 REREAD = _counter("offing_reread_records", "Records read again because the store was behind the log.", "group")
 EVENT_TO_EFFECT_SECONDS = _tally_histogram("offing_event_to_effect_seconds", "From recorded to saved.", SLOW, "group")

@@ -79,6 +79,24 @@ return 1
 """
 """Set a snapshot unless the stored one of the same epoch is further. ARGV: epoch, version, state."""
 
+PAY_TOTALS = """
+local last = redis.call('HGET', KEYS[1], '#last') or ''
+if last == ARGV[2] then return last end
+if last ~= ARGV[1] then return last end
+if last == '' then redis.call('HSET', KEYS[1], '#v', 1, '#born', ARGV[2]) end
+local number = redis.call('HINCRBY', KEYS[1], '#n', 1)
+redis.call('HSET', KEYS[1], '#last', ARGV[2])
+for i = 3, #ARGV, 2 do
+  redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', KEYS[2], number, ARGV[i])
+end
+return ARGV[2]
+"""
+"""Add to a hash of totals once. KEYS: hash, sorted set of when fields changed. ARGV: mark of the payment before (''
+
+for none), mark of this one, then (field, count), repeated. Answers with the mark that stands: this one's, if done.
+"""
+
 OPERATOR_MENDS = frozenset({"NOREPLICAS", "MISCONF", "NOPERM", "BUSY"})
 """Codes of errors that redis-py has no kind for, and that are no mistake in our commands either."""
 
@@ -137,6 +155,14 @@ class Keys:
     def reached(self) -> str:
         """How much of offing.customers the profiles hold, a hash by epoch and partition."""
         return f"{self.namespace}:reached"
+
+    def totals(self, partition: int) -> str:
+        """What all customers of one partition of offing.customers did together, a hash."""
+        return f"{{{self.namespace}:t:{partition}}}:totals"
+
+    def totals_changed(self, partition: int) -> str:
+        """The fields of that hash by the number of the payment that changed them last, a sorted set."""
+        return f"{{{self.namespace}:t:{partition}}}:changed"
 
 
 def connect(where: str | Address, name: str = "offing") -> Client:
