@@ -12,6 +12,7 @@ from offers.campaign_draft import Draft, Vocabulary, no_effect
 from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import read_price, read_value
+from offers.campaign_prior import read_prior
 from offers.campaign_schedule import read_schedule, read_zone
 from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
@@ -106,6 +107,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     price = read_price(draft, fields.get("price"))
     value = read_value(draft, _inner(fields.get("offer"), "value"), fields.get("price"), price)
     schedule = read_schedule(draft, fields.get("schedule"))
+    price = read_prior(draft, _inner(fields.get("price"), "prior"), price, schedule)
     eligibility, applicability, suitability = (read_layer(draft, fields.get(layer), layer) for layer in LAYERS)
     limits = read_limits(draft, fields.get("limits"), part.collection)
     suppress = read_suppress(draft, fields.get("suppress"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from offers.campaign_draft import Draft, no_effect, span
+from offers.campaign_draft import Draft, span
 from offers.offer import Price, Value
 from streams.attributes import SUBJECT_SCOPES, Attribute, Kind
 from streams.ids import Millis
@@ -26,11 +26,9 @@ def read_price(draft: Draft, node: Node | None) -> Price | None:
             draft.sheet.error(node, "KEYS_TOGETHER", "price needs either 'from' or 'amount'.", hint)
         return None
     source = _source(draft, fields.get("from"))
-    amount = _amount(draft, fields.get("amount"), "price.amount", None)
+    amount = read_amount(draft, fields.get("amount"), "price.amount", None)
     currency = amount.currency if amount is not None else source.unit if source is not None else None
-    at_least = _amount(draft, fields.get("at_least"), "price.at_least", currency)
-    if "prior" in fields:
-        no_effect(draft.sheet, fields["prior"], "price.prior", "no price is crossed out")
+    at_least = read_amount(draft, fields.get("at_least"), "price.at_least", currency)
     return Price(
         currency=currency or USUAL_CURRENCY,
         source=_fact(fields.get("from"), draft) if source is not None else None,
@@ -48,9 +46,9 @@ def read_value(draft: Draft, node: Node | None, price_node: Node | None, price: 
     margin = _share(draft, margin_node, "price.margin")
     currency = price.currency if price is not None else None
     if not isinstance(node, MapNode):
-        return Value(_major(_amount(draft, node, "offer.value", currency)), margin or 0.0)
+        return Value(_major(read_amount(draft, node, "offer.value", currency)), margin or 0.0)
     fields = draft.sheet.fields(node, "offer.value", VALUE_KEYS)
-    amount = _major(_amount(draft, fields.get("amount"), "offer.value.amount", currency))
+    amount = _major(read_amount(draft, fields.get("amount"), "offer.value.amount", currency))
     if "margin" not in fields:
         return Value(amount, margin or 0.0)
     if margin_node is not None:
@@ -83,8 +81,8 @@ def _fact(node: Node | None, draft: Draft) -> str | None:
     return draft.sheet.text(node, "price.from") if node is not None else None
 
 
-def _amount(draft: Draft, node: Node | None, name: str, currency: str | None) -> Money | None:
-    """An amount, of the given currency if there is one."""
+def read_amount(draft: Draft, node: Node | None, name: str, currency: str | None) -> Money | None:
+    """An amount, of the given currency if there is one; CURRENCY_MISMATCH otherwise."""
     found = draft.sheet.parsed(node, name, money) if node is not None else None
     if node is not None and found is not None and currency not in (None, found.currency):
         hint = f"Write the amount in {currency}."
@@ -96,7 +94,7 @@ def _amount(draft: Draft, node: Node | None, name: str, currency: str | None) ->
 
 def _step(draft: Draft, node: Node | None, currency: str | None) -> int:
     """Minor units to round to."""
-    found = _amount(draft, node, "price.round_to", currency)
+    found = read_amount(draft, node, "price.round_to", currency)
     if node is not None and found is not None and found.minor < 1:
         draft.sheet.error(node, "OUT_OF_RANGE", "price.round_to is nothing.", "Write a step such as '0.50 EUR'.")
     return max(found.minor, 1) if found is not None else 1

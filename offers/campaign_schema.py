@@ -17,6 +17,7 @@ from offers.campaign_offer import GOALS, ID, SAILINGS
 from offers.campaign_schedule import DAYS
 from offers.campaign_stop import RESERVED, SHOWN
 from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
+from offers.prior_price import LOWEST
 from streams.attributes import SCOPES, Attribute, AttributeSet, Kind
 from streams.units import DISTANCES, DURATIONS
 
@@ -154,7 +155,7 @@ def _price(attributes: AttributeSet) -> Schema:
             "round_to": MONEY,
             "margin": SHARE,
             "fresh_within": DURATION,
-            "prior": TEXT,
+            "prior": {"anyOf": [{"const": LOWEST}, MONEY]},
         }
     )
 

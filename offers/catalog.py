@@ -32,6 +32,8 @@ from offers.offer import (
     Offer,
     Placement,
 )
+from offers.prior_price import Asked
+from offers.prior_price import asked as prior_prices
 from offers.season import Season
 from offers.standing import columns, standings
 from offers.wording import Gaps
@@ -142,6 +144,8 @@ class Catalog:
             placement: bits.of_positions([p for p, o in enumerate(self.layout) if placement in o.placements], self.size)
             for placement in self.placements
         }
+        self.prior_prices: tuple[Asked, ...] = prior_prices(self.layout)
+        """What of the market's history the crossed-out prices of its offers read; empty: there are none."""
         self.selectors = {about.key: about for about in self._about if about is not None}
 
     def live(self, interval: tuple[Millis, Millis], seasons: tuple[str, ...]) -> tuple[Words, int]:

@@ -16,11 +16,11 @@ from streams.units import Money, money
 
 EXPECT_KEYS = ("placements", "fallback", "absent", "reasons", "problems", "degraded")
 TEXT_KEYS = ("about", "title", "body", "button", "alt", "why", "locale", "dir", "link", "price_text")
-ITEM_KEYS = ("offer", "price", "offline", "disclosures", "expires", *TEXT_KEYS)
+ITEM_KEYS = ("offer", "price", "prior", "offline", "disclosures", "expires", *TEXT_KEYS)
 PROBLEMS = ("UNKNOWN_PLACEMENT",)
 DEGRADED = ("deadline_short", "profile_unavailable", "profile_behind", "model_unavailable", "events_not_kept")
 NONE = "none"
-"""`price: none`: the offer has no price."""
+"""`price: none`: the offer has no price; `prior: none`: nothing is crossed out beside it."""
 _SPACES = re.compile("[\u00a0\u202f]")
 Expected = Mapping[str, object]
 """What one item is expected to be, by ITEM_KEYS; what is not named may be anything."""
@@ -77,8 +77,8 @@ def _item(draft: Draft, node: Node, catalog: Catalog) -> Expected:
     for key, value in fields.items():
         if key == "offer":
             read[key] = sheet.choice(value, "offer", catalog.by_id, "UNKNOWN_OFFER")
-        elif key == "price":
-            read[key] = _price(sheet, value)
+        elif key in ("price", "prior"):
+            read[key] = _price(sheet, value, key)
         elif key == "offline":
             read[key] = sheet.boolean(value, key)
         elif key == "disclosures":
@@ -99,6 +99,7 @@ def told(item: Item, like: Expected) -> Expected:
         "offer": item.offer_id,
         "about": item.subject,
         "price": NONE if price is None else Money(price.minor, price.currency),
+        "prior": NONE if price is None or price.prior is None else Money(price.prior.minor, price.currency),
         "price_text": NONE if price is None else price.text,
         "title": words.title,
         "body": words.body,
@@ -150,10 +151,10 @@ def _codes(sheet: Sheet, node: Node, name: str) -> tuple[str, ...]:
     return tuple(code for code in found if code is not None)
 
 
-def _price(sheet: Sheet, node: Node) -> object:
+def _price(sheet: Sheet, node: Node, name: str) -> object:
     if isinstance(node, TextNode) and node.text == NONE:
         return NONE
-    return sheet.parsed(node, "price", money)
+    return sheet.parsed(node, name, money)
 
 
 def _disclosures(sheet: Sheet, node: Node) -> tuple[str, ...]:

@@ -97,6 +97,16 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Prior:
+    """`prior: lowest_30_days` or `prior: 79 EUR`: what may be crossed out beside the price (offers.prior_price)."""
+
+    minor: int | None = None
+    """What the campaign says; None: the market's history does."""
+    began: int | None = None
+    """The UTC day on which the reduction began, in days since 1970; None: not known, so no fare is crossed out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What it costs, in minor units of one currency."""
 
@@ -109,6 +119,7 @@ class Price:
     at_least: int = 0
     round_to: int = 1
     fresh_ms: Millis | None = None
+    prior: Prior | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from streams.positioned_yaml import Node, TextNode
 from streams.units import MAX_DURATION_MS, money
 
 KEYS = ("sailings", "venues", "seasons")
-SAILING_KEYS = ("line", "departs", "takes", "status", "heard", "fares", "free")
+SAILING_KEYS = ("line", "departs", "takes", "sells_until", "status", "heard", "fares", "earlier_fares", "free")
 STATUSES = ("scheduled", "delayed", "cancelled")
 HEARD_MS = 5 * MINUTE_MS
 TAKES_MS = 9 * HOUR_MS
@@ -79,10 +79,14 @@ def _sailing(draft: Draft, name: str, node: Node) -> Iterator[Said]:
     takes = _age(draft, fields.get("takes"), "takes", TAKES_MS)
     heard = _age(draft, fields.get("heard"), "heard", HEARD_MS)
     status = sheet.choice(fields["status"], "status", STATUSES) if "status" in fields else "scheduled"
+    sells = draft.instant(fields["sells_until"], "sells_until") if "sells_until" in fields else None
     if line is not None and departs is not None:
-        arrives = format_instant(departs.at + takes)
-        yield Said(name, Schedule(line, format_instant(departs.at), arrives, status or "scheduled"), heard)
+        arrives, sales_end = format_instant(departs.at + takes), None if sells is None else format_instant(sells.at)
+        said = Schedule(line, format_instant(departs.at), arrives, status or "scheduled", sales_end)
+        yield Said(name, said, heard)
     names = market_names(draft.words.attributes)
+    for word, value in _of(draft, fields.get("earlier_fares"), "earlier_fares", names.fares):
+        yield from _earlier(draft, name, word, value)
     for word, value in _of(draft, fields.get("fares"), "fares", names.fares):
         price = sheet.parsed(value, f"fares.{word}", money)
         if price is not None:
@@ -91,6 +95,18 @@ def _sailing(draft: Draft, name: str, node: Node) -> Iterator[Said]:
         free = sheet.integer(value, f"free.{word}", 0, MAX_FREE)
         if free is not None:
             yield Said(name, Capacity(word, free), heard)
+
+
+def _earlier(draft: Draft, sailing: str, product: str, node: Node) -> Iterator[Said]:
+    """`{40 d: 79 EUR, 19 d: 69 EUR}`: what a product cost from so long ago on, the longest ago first."""
+    entries = draft.sheet.entries(node, f"earlier_fares.{product}", "how long ago: what it cost from then on").values()
+    found = []
+    for word, value in entries:
+        ago = draft.duration(word, f"earlier_fares.{product}", 0, MAX_DURATION_MS)
+        price = draft.sheet.parsed(value, f"earlier_fares.{product}", money)
+        if ago is not None and price is not None:
+            found.append(Said(sailing, Fare(product, price.minor, price.currency), ago))
+    yield from sorted(found, key=lambda said: -said.ago_ms)
 
 
 def _of(

@@ -133,6 +133,15 @@ class Slate:
     """UNKNOWN_PLACEMENT for a placement this revision does not know."""
 
 
+class PriorTag(msgspec.Struct, frozen=True):
+    """A crossed-out price as shown."""
+
+    minor: int
+    text: str
+    basis: str
+    """lowest_30_days | declared"""
+
+
 class PriceTag(msgspec.Struct, frozen=True, omit_defaults=True):
     """A price as shown."""
 
@@ -140,6 +149,7 @@ class PriceTag(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str
     text: str
     as_of: str | None = None
+    prior: PriorTag | None = None
 
 
 class Offline(msgspec.Struct, frozen=True, omit_defaults=True):

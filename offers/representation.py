@@ -9,8 +9,9 @@ from offers.condition import leaves
 from offers.eligibility import instant_of
 from offers.locale import choose, conventions
 from offers.money import Quote
-from offers.offer import ImageVariant, Offer, Placement, RelativeTime, Schedule
-from offers.proposition import Candidate, Item, Offline, Picture, PlacementSlate, PriceTag, Shown, Slate, Slot
+from offers.offer import ImageVariant, Offer, Placement, Price, RelativeTime, Schedule
+from offers.prior_price import prior_of
+from offers.proposition import Candidate, Item, Offline, Picture, PlacementSlate, PriceTag, PriorTag, Shown, Slate, Slot
 from offers.wording import Wording, Writing, wording
 from streams.attributes import AttributeSet, attribute_set
 from streams.ids import Millis, PlacementId
@@ -104,7 +105,7 @@ def _item(slot: Slot, rank: int, placement: Placement, context: RenderContext) -
         expires=expires(candidate, inputs.now, inputs.seasons),
         representation=shown,
         offline=fixed.offline,
-        price=_tag(quote, writing.conventions.formats),
+        price=_tag(candidate, writing.conventions.formats),
     )
 
 
@@ -131,11 +132,20 @@ def _shown(writing: Writing, fixed: Fixed, placement: Placement) -> Shown | None
     )
 
 
-def _tag(quote: Quote | None, locale: str) -> PriceTag | None:
-    if quote is None:
+def _tag(candidate: Candidate, locale: str) -> PriceTag | None:
+    quote, price = candidate.quote, candidate.offer.price
+    if quote is None or price is None:
         return None
     as_of = None if quote.as_of is None else _since(quote.as_of)
-    return PriceTag(quote.minor, quote.currency, money.text(quote.minor, quote.currency, locale), as_of)
+    prior = _prior_tag(price, candidate, quote, locale)
+    return PriceTag(quote.minor, quote.currency, money.text(quote.minor, quote.currency, locale), as_of, prior)
+
+
+def _prior_tag(price: Price, candidate: Candidate, quote: Quote, locale: str) -> PriorTag | None:
+    prior = prior_of(price, candidate.subject.facts, quote)
+    return (
+        None if prior is None else PriorTag(prior.minor, money.text(prior.minor, quote.currency, locale), prior.basis)
+    )
 
 
 _since = lru_cache(maxsize=16_384)(format_instant)

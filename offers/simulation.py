@@ -98,6 +98,7 @@ def _name(each: Needs) -> str:
 def _item(item: Item) -> str:
     about = f" ({item.subject})" if item.subject else ""
     price = f"  {item.price.text}" if item.price is not None else ""
+    price += f" instead of {item.price.prior.text}" if item.price is not None and item.price.prior is not None else ""
     return f"{item.offer_id}{about}{price}"
 
 

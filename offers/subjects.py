@@ -10,6 +10,7 @@ from offers.catalog import FOREVER, Catalog
 from offers.layout_facts import FRIENDS_BOOKED
 from offers.market_names import MarketNames
 from offers.offer import Selector
+from offers.prior_price import prior_facts
 from streams.attributes import PHASES
 from streams.ids import Millis
 from streams.instant import HOUR_MS, MINUTE_MS, moment
@@ -73,6 +74,7 @@ class _Binder:
         self.places = catalog.places
         self.around = around
         self.names = catalog.market_names
+        self.prior_prices = catalog.prior_prices
         self.consulted: set[str] = set()
         self.changes: set[Millis] = set()
         self._sailings: dict[str, FactDict] = {}
@@ -165,6 +167,8 @@ class _Binder:
             friends = friends_booked(self.around.profile, sailing.id, self.around.now)
             if friends is not None:
                 facts[FRIENDS_BOOKED] = (friends, self.around.now)
+            if self.prior_prices:
+                facts.update(prior_facts(self.prior_prices, sailing, self.names, self.around.now))
             self._sailings[sailing.id] = facts
         return facts
 
