@@ -8,6 +8,7 @@ from functools import lru_cache
 from langcodes import Language
 
 from offers.campaign_draft import Draft
+from offers.campaign_plurals import check_plural
 from offers.offer import Image, Price, Representation, Text
 from offers.template import SPECIAL, TOKEN, Template, parse
 from streams.errors import InvalidInput
@@ -44,9 +45,9 @@ class Written:
     priced: bool
     """Whether the file has a price at all; it may have mistakes."""
 
-    def template(self, node: Node, name: str, text: str, link: bool) -> None:
-        """Findings of one text or link."""
-        names = self.draft.words.placeholders
+    def template(self, node: Node, name: str, text: str, locale: str | None) -> None:
+        """Findings of one text, or of a link, which is in no locale."""
+        names, link = self.draft.words.placeholders, locale is None
         try:
             template = parse(text, names if not link else {**names, TOKEN: None}, names)
         except InvalidInput as error:
@@ -56,6 +57,9 @@ class Written:
             self.draft.sheet.error(node, error.code, f"{name}: {message}{stop.strip()}", mend)
             return
         self._check_holes(node, template)
+        for hole in template.holes:
+            if hole.forms and locale is not None:
+                check_plural(self.draft, node, name, hole, locale)
 
     def _check_holes(self, node: Node, template: Template) -> None:
         for hole in template.holes:
@@ -161,18 +165,19 @@ def _text(written: Written, node: Node, locale: str) -> Text:
         if isinstance(node, MapNode) and key not in node.entries:
             message = f"text.{locale} has no '{key}'."
             sheet.error(node, "TEXT_MISSING", message, f"Add '{key}:', written in {shown(locale)}.")
-    found = {key: _words(written, value, f"text.{locale}.{key}", MAX_TEXTS[key]) for key, value in entries.items()}
+    found = {key: _words(written, value, locale, key) for key, value in entries.items()}
     return Text(**{key: found.get(key, "") for key in TEXT_KEYS})
 
 
-def _words(written: Written, node: Node, name: str, most: int) -> str:
+def _words(written: Written, node: Node, locale: str, key: str) -> str:
+    name = f"text.{locale}.{key}"
     if isinstance(node, MapNode):
         message = f"{name} begins with a brace, so YAML takes it for a mapping."
         written.draft.sheet.error(node, "WRONG_TYPE", message, "Put the text in double quotes.")
         return ""
-    text = written.draft.sheet.text(node, name, most)
+    text = written.draft.sheet.text(node, name, MAX_TEXTS[key])
     if text is not None:
-        written.template(node, name, text, link=False)
+        written.template(node, name, text, locale)
     return text or ""
 
 
@@ -187,7 +192,7 @@ def _link(written: Written, node: Node, key: str) -> str:
         kinds = "an https link" if key == "web" else "an https link or one of the app, 'app://...'"
         hint = f"Write {kinds}; placeholders stand behind the host, other letters than ASCII percent-encoded."
         sheet.error(node, "LINK_INVALID", f"{name} {shown(text)} is not a link to trust.", hint)
-    written.template(node, name, text, link=True)
+    written.template(node, name, text, None)
     return text
 
 

@@ -9,6 +9,7 @@ from offers.campaign_draft import Vocabulary
 from offers.campaign_scarcity import SCARCE
 from offers.condition import All, AnyOf, Condition, Leaf, Op
 from offers.offer import Offer
+from offers.plurals import NUMBER
 from offers.template import Hole, Template, compiled
 from streams.attributes import AttributeSet
 from streams.positioned_yaml import MapNode, Node
@@ -83,6 +84,8 @@ def seen(text: str) -> int:
 
 
 def _width(hole: Hole) -> int:
+    if hole.forms:
+        return max(seen(words.replace(NUMBER, "9" * WIDTHS["number"])) for _, words in hole.forms)
     return WIDTHS.get(hole.filter or hole.name, USUAL_WIDTH)
 
 
@@ -98,9 +101,13 @@ def _check_scarcity(sheet: Sheet, text: Words) -> None:
 
 
 def _said(template: Template) -> str:
-    """The words in small letters, with a number for each placeholder."""
-    text = "".join("9" if isinstance(part, Hole) else part for part in template.parts)
+    """The words in small letters, with a number for each placeholder, and all forms of a plural."""
+    text = "".join(_number(part) if isinstance(part, Hole) else part for part in template.parts)
     return re.sub(r"\s+", " ", text).casefold()
+
+
+def _number(hole: Hole) -> str:
+    return "; ".join(words.replace(NUMBER, "9") for _, words in hole.forms) if hole.forms else "9"
 
 
 def _assures(condition: Condition, attributes: AttributeSet) -> bool:

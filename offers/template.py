@@ -1,5 +1,6 @@
-"""Templates of words and links: `{name}`, `{name|filter}`, `{{` and `}}` for braces. Parsed once, filled often.
+"""Templates of words and links: `{name}`, `{name|filter}`, `{name|plural one {#} other {#}}`, `{{` and `}}` for braces.
 
+Parsed once, filled often.
 `parse` is for the campaign checker and knows which names exist; `compiled` is for texts that were checked.
 """
 
@@ -10,6 +11,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from types import MappingProxyType
 
+from offers.plurals import Forms, parse_forms
 from streams.attributes import BUILT_IN, SUBJECT_SCOPES, AttributeSet, Kind
 from streams.errors import InvalidInput
 
@@ -23,6 +25,7 @@ FILTERS: Mapping[str, frozenset[Kind]] = MappingProxyType(
         "money": frozenset({Kind.MONEY}),
         "port": frozenset({Kind.STRING, Kind.ENUM}),
         "distance": frozenset({Kind.DISTANCE}),
+        "plural": frozenset({Kind.INTEGER, Kind.NUMBER}),
     }
 )
 """Filter -> the kinds of value that it can write."""
@@ -36,7 +39,8 @@ ALIAS = "booking.sailing."
 _BUILT_IN_KINDS = MappingProxyType({**{attribute.qualified: attribute.kind for attribute in BUILT_IN}, **SPECIAL})
 _NEEDS_FILTER = frozenset({Kind.DATETIME, Kind.MONEY, Kind.DISTANCE})
 _NO_WORDS = {Kind.BOOLEAN: "a yes or no", Kind.DURATION: "a duration"}
-_PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+")
+PLURAL = "plural"
+_PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}|[{}]|[^{}]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Hole:
     """A fact's name, or one of SPECIAL, or `token`."""
     filter: str = ""
     """One of FILTERS; empty: as its kind is usually written."""
+    forms: Forms = ()
+    """Of the filter `plural`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +128,19 @@ def _part(piece: str) -> str | Hole:
     if piece[0] != "{":
         return piece
     name, _, chosen = (part.strip() for part in piece[1:-1].partition("|"))
-    if not name:
+    if not name or "{" in name:
         raise InvalidInput("PLACEHOLDER_SYNTAX", f"'{piece}' names nothing; write for example '{{price}}'")
+    chosen, forms = _forms(chosen)
     if chosen not in FILTERS and piece.find("|") >= 0:
         mend = _nearest(chosen, FILTERS) or f"There are {', '.join(FILTERS)}."
         raise InvalidInput("FILTER_UNKNOWN", f"there is no filter '{chosen}' (in '{piece}'). {mend}")
-    return Hole(name.removeprefix("booking.") if name.startswith(ALIAS) else name, chosen)
+    return Hole(name.removeprefix("booking.") if name.startswith(ALIAS) else name, chosen, forms)
+
+
+def _forms(chosen: str) -> tuple[str, Forms]:
+    """`plural one {#} other {#}` -> (plural, its forms); any other filter as it is."""
+    word = re.split(r"[\s{]", chosen, maxsplit=1)[0]
+    return (PLURAL, parse_forms(chosen[len(PLURAL) :])) if word == PLURAL else (chosen, ())
 
 
 def _check_filter(hole: Hole, kind: Kind | None) -> None:
@@ -135,12 +148,16 @@ def _check_filter(hole: Hole, kind: Kind | None) -> None:
         return
     if kind in _NO_WORDS:
         raise InvalidInput("FILTER_UNFIT", f"'{{{hole.name}}}' is {_NO_WORDS[kind]}, which has no words; leave it out")
-    fitting = " or ".join(f"'{{{hole.name}|{name}}}'" for name, written in FILTERS.items() if kind in written)
+    fitting = " or ".join(f"'{{{hole.name}|{_example(name)}}}'" for name, written in FILTERS.items() if kind in written)
     if not hole.filter and kind in _NEEDS_FILTER:
         raise InvalidInput("FILTER_MISSING", f"'{{{hole.name}}}' is a bare number ({kind}). Write {fitting}")
     if hole.filter and kind not in FILTERS[hole.filter]:
         mend = fitting or f"'{{{hole.name}}}'"
         raise InvalidInput("FILTER_UNFIT", f"'{hole.filter}' cannot write {hole.name} ({kind}). Write {mend}")
+
+
+def _example(name: str) -> str:
+    return f"{name} one {{# ...}} other {{# ...}}" if name == PLURAL else name
 
 
 def _nearest(word: str, known: Collection[str]) -> str:

@@ -18,6 +18,7 @@ from offers.condition import View
 from offers.locale import Conventions, choose
 from offers.money import Quote, saved_percent
 from offers.offer import Offer, Representation, Text
+from offers.plurals import words_for
 from offers.template import TOKEN, Hole, Template, compiled
 from streams.attributes import AttributeSet, Value
 
@@ -26,7 +27,10 @@ MAX_VALUE = 120
 _UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 """Control characters, separators and direction overrides: they could disguise or break the words around them."""
 _ISOLATE = "\u2068{}\u2069"
-"""First strong isolate: in right-to-left words, a Latin name or number keeps its own direction."""
+"""First strong isolate: in right-to-left words, a Latin name or number keeps its own direction; so does a Hebrew or
+
+Arabic name in words that run left to right."""
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class Writing(msgspec.Struct, frozen=True):
         if value is None:
             return None
         text = _styled(hole, value, self)
-        return _ISOLATE.format(text) if self.conventions.direction == "rtl" else text
+        apart = self.conventions.direction == "rtl" or not (text.isascii() or _RIGHT_TO_LEFT.search(text) is None)
+        return _ISOLATE.format(text) if apart else text
 
     def link_part(self, hole: Hole) -> str | None:
         """A placeholder as part of a link, percent-encoded and not localised; the token stays in place."""
@@ -221,6 +226,9 @@ def _styled(hole: Hole, value: Value, writing: Writing) -> str:
     """A value in the customer's conventions."""
     if not isinstance(value, int | float):
         return _plain(_bare(value))
+    if hole.forms:
+        locale = writing.conventions.formats
+        return words_for(hole.forms, value, formats.number(value, locale), locale)
     return _STYLES[hole.filter or _USUAL.get(hole.name, "number")](hole.name, value, writing)
 
 

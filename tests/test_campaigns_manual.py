@@ -21,7 +21,7 @@ BLOCKS = re.findall(r"^```(yaml|yaml bad)\n(.*?)^```$(?:\n```text\n(.*?)^```$)?"
 GOOD = [block for kind, block, _ in BLOCKS if kind == "yaml"]
 BAD = [(block, said) for kind, block, said in BLOCKS if kind == "yaml bad"]
 WHOLE = next(block for block in GOOD if block.startswith("campaign:"))
-LANGUAGE = ("campaign*.py", "deployment_files.py", "folder.py", "template.py")
+LANGUAGE = ("campaign*.py", "deployment_files.py", "folder.py", "plurals.py", "template.py")
 READING = ("units.py", "sheet.py", "positioned_yaml.py", "attribute_file.py")
 FEW = "TAB|BOM|TAG|ANCHOR|UNREADABLE"
 RAISED = {"ATTRIBUTES_INVALID"}

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offers.template import FILTERS, Hole, compiled, parse, placeholders
+from offers.template import FILTERS, PLURAL, Hole, compiled, parse, placeholders
 from streams.attributes import Attribute, Kind, attribute_set
 from streams.errors import InvalidInput
 
@@ -69,7 +71,7 @@ def test_what_is_filled_in_is_not_read_as_a_template() -> None:
         (
             "{price|}",
             "FILTER_UNKNOWN",
-            "there is no filter '' (in '{price|}'). There are time, date, number, money, port, distance.",
+            "there is no filter '' (in '{price|}'). There are time, date, number, money, port, distance, plural.",
         ),
         (
             "{sailing.departure}",
@@ -119,13 +121,16 @@ def test_placeholders_are_the_subject_s_facts_and_the_special_names() -> None:
 
 
 literals = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=8)
-holes = st.builds(Hole, st.sampled_from(sorted(NAMES)), st.sampled_from(["", *FILTERS]))
+holes = st.builds(Hole, st.sampled_from(sorted(NAMES)), st.sampled_from(["", *FILTERS])).map(
+    lambda hole: replace(hole, forms=(("other", "#"),)) if hole.filter == PLURAL else hole
+)
 
 
 def as_written(part: str | Hole) -> str:
     if isinstance(part, str):
         return part.replace("{", "{{").replace("}", "}}")
-    return f"{{{part.name}|{part.filter}}}" if part.filter else f"{{{part.name}}}"
+    forms = "".join(f" {name} {{{words}}}" for name, words in part.forms)
+    return f"{{{part.name}|{part.filter}{forms}}}" if part.filter else f"{{{part.name}}}"
 
 
 @given(st.lists(literals | st.sampled_from(["{", "}"]) | holes, max_size=8))
@@ -140,6 +145,6 @@ def test_any_text_is_a_template_or_says_what_is_wrong(text: str) -> None:
     try:
         template = parse(text, NAMES)
     except InvalidInput as error:
-        assert error.code.startswith(("PLACEHOLDER_", "FILTER_"))
+        assert error.code.startswith(("PLACEHOLDER_", "FILTER_", "PLURAL_"))
     else:
         assert template.fill(lambda hole: "x") is not None

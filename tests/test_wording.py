@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +8,7 @@ from offers.condition import View
 from offers.locale import conventions
 from offers.money import Quote
 from offers.offer import Image, Offer, Representation, Schedule, Text
-from offers.template import FILTERS, SPECIAL, Hole, compiled
+from offers.template import FILTERS, PLURAL, SPECIAL, Hole, compiled
 from offers.wording import Writing, missing_placeholders, wording
 from streams.attributes import Attribute, Kind, Value, attribute_set
 from streams.ids import CampaignId, OfferId, PlacementId
@@ -52,6 +54,11 @@ def offer(body: str = "", link: str = "https://app.example", zone: str = "UTC") 
 def writing(seen: View, locale: str = "it-IT", written: str = "it", quote: Quote | None = None) -> Writing:
     declared = (Attribute("market", "tip", 1, Kind.MONEY, unit="SEK"), Attribute("market", "fee", 2, Kind.MONEY))
     return Writing(offer(zone="Atlantic/Azores"), seen, quote, conventions(locale, written), attribute_set(declared))
+
+
+def counting(hole: Hole) -> Hole:
+    """A hole of the filter `plural` has forms."""
+    return replace(hole, forms=(("one", "# cabin"), ("other", "# cabins"))) if hole.filter == PLURAL else hole
 
 
 def fill(text: str, facts: dict[str, Value], locale: str = "it-IT", written: str = "it") -> str | None:
@@ -189,7 +196,7 @@ names = st.sampled_from([*SPECIAL, "booking.x", "sailing.origin", "sailing.depar
 
 
 @given(
-    hole=st.builds(Hole, names, st.sampled_from(["", *FILTERS])),
+    hole=st.builds(Hole, names, st.sampled_from(["", *FILTERS])).map(counting),
     facts=st.dictionaries(names, values, max_size=4),
     locale=st.sampled_from(["it-IT", "en-US", "ar-EG", "zh-TW", "de-CH"]),
     minor=st.none() | st.integers(0, 10**12),
@@ -200,7 +207,8 @@ def test_whatever_the_facts_a_placeholder_is_written_or_missing_and_never_raises
     quote = None if minor is None else Quote(minor, "EUR", NOW, 2 * minor)
     seen = writing(view(facts, {"context.nearest_port_distance": 1e4}), locale, locale[:2], quote)
     word, part = seen.word(hole), seen.link_part(hole)
-    text = offer("{" + hole.name + (f"|{hole.filter}" if hole.filter else "") + "}").representation
+    forms = "".join(f" {name} {{{words}}}" for name, words in hole.forms)
+    text = offer("{" + hole.name + (f"|{hole.filter}{forms}" if hole.filter else "") + "}").representation
     missing = missing_placeholders(text, seen.view, quote, "it")
     assert (word is None) == (part is None) == bool(missing)
     if part is not None:
