@@ -70,6 +70,19 @@ def read_persona_file(file: Path, name: str, catalog: Catalog) -> tuple[Persona 
     return (None if sheet.failed else persona), tuple(sheet.findings)
 
 
+def read_personas(file: Path, catalog: Catalog) -> tuple[dict[str, Persona], tuple[Finding, ...]]:
+    """Every persona of a file of `personas:`, by name, and what is wrong with them."""
+    sheet = Sheet(file.as_posix())
+    reader = CaseReader(catalog)
+    reader.personas(sheet, reader.file(sheet, file).get("personas"))
+    personas = {
+        name: reader.persona(sheet, node, name, PERSONA_KEYS)
+        for name, (node, _) in reader.by_name.items()
+        if name not in reader.broken
+    }
+    return personas, tuple(dict.fromkeys(sheet.findings))
+
+
 class CaseReader:
     """Reads cases; remembers the personas they may name."""
 

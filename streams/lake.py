@@ -75,6 +75,11 @@ class Lake:
             if record is not None:
                 yield record
 
+    def lines(self, part: Part) -> Iterator[bytes]:
+        """The stored line of each decision of a part once: for who reads them in another process."""
+        for row in self._rows(DECISION_TABLE, part, ("decision_id", "line")):
+            yield row["line"]
+
     def outcomes(self, part: Part) -> Iterator[LoggedOutcome]:
         """Each outcome of a part once."""
         for row in self._rows(OUTCOME_TABLE, part, tuple(OUTCOMES.names)):
