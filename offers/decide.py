@@ -1,6 +1,6 @@
 """THE DECISION. Pure: the same inputs, catalog and propensity give the same bytes, today and in a replay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from offers import arbitration, capping, eligibility, fallback, shortlist, validity
@@ -17,17 +17,25 @@ DEADLINE_SHORT = "deadline_short"
 """Fewer candidates were looked at than a decision with time would have looked at."""
 
 
+Worked = tuple[Screening, Ranked, tuple[Slate, ...]]
+"""What was allowed, its numbers, and what was chosen of it."""
+RULES: tuple[shortlist.Rule, ...] = (eligibility.rule_out, capping.rule_out)
+
+
 def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> Decision:
-    """Which offers to show this person, here, now, in their language; reads top to bottom as its steps."""
+    """Which offers to show this person, here, now, in their language."""
+    return _conclude(inputs, catalog, propensity, choose(inputs, catalog, propensity))
+
+
+def choose(
+    inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, rules: Sequence[shortlist.Rule] = RULES
+) -> Worked:
+    """The choice itself; reads top to bottom as its steps. Nothing is rendered yet."""
     candidates = Candidates(catalog, inputs)  # lazy (offer, subject), layout order, a sound superset
-    allowed = shortlist.take(candidates, (eligibility.rule_out, capping.rule_out), inputs)
+    allowed = shortlist.take(candidates, rules, inputs)
     scored = arbitration.score(allowed, propensity, inputs)
     slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
-    slates = fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
-    return _conclude(inputs, catalog, propensity, (allowed, scored, slates))
-
-
-Worked = tuple[Screening, Ranked, tuple[Slate, ...]]
+    return allowed, scored, fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
 
 
 def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, worked: Worked) -> Decision:

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -17,14 +17,14 @@ from offers.persona import Persona
 from offers.population import Sides, Tally, count
 from offers.revision_changes import Revision, RevisionChanges, compare, load
 from offers.simulation import decision_id
-from offers.situation import situate
+from offers.situation import Situation, situate
 from scoring.features import Propensity
 from scoring.propensity import load as load_model
-from scoring.propensity import prior
+from scoring.propensity import starting
 from streams.attributes import Attribute, Kind
 from streams.errors import InvalidInput, OffingError
 from streams.findings import did_you_mean, has_errors, listed, shown
-from streams.ids import Millis, OfferId, RevisionId
+from streams.ids import OfferId, RevisionId
 from streams.record import DecisionInputs
 
 PROCESSES = 2
@@ -83,8 +83,8 @@ def of_personas(plan: Plan, file: Path) -> Tally:
     for name, persona in found.items():
         if persona.now is None:
             raise InvalidInput("TIME_MISSING", f"{file}: persona {shown(name)} says no 'now'")
-        before, after = (_inputs(side, name, persona, persona.now) for side in (plan.base, plan.head))
-        count(tally, plan.sides, before, after)
+        situation = persona.situation(plan.base.catalog, persona.now, decision_id(name))
+        count(tally, plan.sides, *_inputs(plan, situation, persona))
     return tally
 
 
@@ -109,9 +109,11 @@ def of_chunks(plan: Plan, asked: Asked, chunks: Iterable[Chunk], done: Seen = la
     return tally
 
 
-def _inputs(side: Revision, name: str, persona: Persona, now: Millis) -> DecisionInputs:
-    """What one side sees of a persona: each resolves the place and binds the subjects by its own campaigns."""
-    return situate(persona.situation(side.catalog, now, decision_id(name)), side.catalog, every_subject=True)
+def _inputs(plan: Plan, found: Situation, persona: Persona) -> tuple[DecisionInputs, DecisionInputs]:
+    """What each side sees of a persona: the place and the subjects as its own campaigns have them."""
+    there = replace(found, whereabouts=persona.whereabouts(plan.head.catalog, found.now))
+    base, head = plan.base.catalog, plan.head.catalog
+    return situate(found, base, every_subject=True), situate(there, head, every_subject=True)
 
 
 def _differing(base: Revision, head: Revision, changes: RevisionChanges) -> frozenset[OfferId] | None:
@@ -121,8 +123,7 @@ def _differing(base: Revision, head: Revision, changes: RevisionChanges) -> froz
 
 
 def _scores(side: Revision, model: Path | None) -> Propensity:
-    attributes = side.catalog.attributes
-    return prior(attributes) if model is None else load_model(model, attributes)
+    return starting() if model is None else load_model(model, side.catalog.attributes)
 
 
 def _check_by(by: str, head: Revision) -> None:

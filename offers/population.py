@@ -4,7 +4,7 @@ Pure. Both sides decide about the same inputs with the same draws, so that whate
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
@@ -12,20 +12,16 @@ from itertools import zip_longest
 import msgspec
 import numpy as np
 
-from offers import bits, schedule
+from offers import bits, capping, eligibility, schedule
 from offers.bits import Words
-from offers.capping import limit_reached
 from offers.catalog import Catalog
 from offers.condition_words import Words as Wording
-from offers.decide import decide
-from offers.explain import judge
-from offers.proposition import Code, Decision
+from offers.decide import choose
+from offers.proposition import Candidate, Reason, Slate
 from scoring.features import Propensity
 from streams.ids import OfferId
 from streams.record import DecisionInputs
 
-HELD_BACK = frozenset({Code.CAP_CUSTOMER_REACHED, Code.CAP_BOOKING_REACHED, Code.SUPPRESSED})
-"""Reasons that are limits."""
 UNKNOWN = "not known"
 NOTHING = ""
 """In place of an offer: the slate had none left there."""
@@ -127,37 +123,66 @@ class Tally:
 
 def count(tally: Tally, sides: Sides, inputs: DecisionInputs, after: DecisionInputs | None = None) -> None:
     """One decision made by both sides. `after`: what the head sees, where that is not what the base sees."""
-    base = decide(inputs, sides.base, sides.scores[0])
+    base = head = _chosen(inputs, sides.base, sides.scores[0])
+    seen = inputs
     tally.decisions += 1
-    if after is None and not sides.may_differ(inputs):
-        held_back = tuple(_held_back(base, inputs, sides.base))
-        head, seen, still_held_back = base, inputs, held_back
-    else:
+    if after is not None or sides.may_differ(inputs):
         seen = after or (_with_seasons(inputs, sides) if sides.new_seasons else inputs)
-        head = decide(seen, sides.head, sides.scores[1])
+        head = _chosen(seen, sides.head, sides.scores[1])
         tally.decided_twice += 1
-        held_back = tuple(_held_back(base, inputs, sides.base))
-        still_held_back = tuple(_held_back(head, seen, sides.head))
-    tally.capped[0].update(held_back)
-    tally.capped[1].update(still_held_back)
+    tally.capped[0].update(base.held_back)
+    tally.capped[1].update(head.held_back)
     _count_shown(tally, sides.segment(inputs), base, head)
     if after is None:
         tally.unbound.update(_unbound(seen, sides.head))
-    _count_value(tally, inputs.request.customer_id, worth(base), worth(head))
+    _count_value(tally, inputs.request.customer_id, base.worth, head.worth)
 
 
-def worth(decision: Decision) -> float:
-    """What a decision is expected to bring: probability x value, over everything shown but fallbacks."""
-    return sum(item.score * item.value for item in decision.shown if item.score is not None)
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A choice, as far as it is compared."""
+
+    slates: Mapping[str, tuple[str, ...]]
+    """Placement -> offers in order."""
+    fallbacks: tuple[str, ...]
+    """Placements left to theirs."""
+    held_back: frozenset[str]
+    """Offers that nothing but a limit or a suppression kept out."""
+    worth: float
+    """Probability x value of everything shown but fallbacks."""
 
 
-def _count_shown(tally: Tally, segment: str, base: Decision, head: Decision) -> None:
-    before, after = _slates(base), _slates(head)
+def _chosen(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> _Chosen:
+    held_back: set[str] = set()
+
+    def capped(candidate: Candidate, given: DecisionInputs) -> Reason | None:
+        reason = capping.rule_out(candidate, given)
+        if reason is not None:
+            held_back.add(candidate.offer.id)
+        return reason
+
+    allowed, _, slates = choose(inputs, catalog, propensity, (eligibility.rule_out, capped))
+    if held_back:  # of an offer about several things, another one may have been allowed
+        held_back.difference_update(candidate.offer.id for candidate in allowed.kept)
+    return _Chosen(
+        {str(slate.placement): tuple(slot.candidate.offer.id for slot in slate.slots) for slate in slates},
+        tuple(str(slate.placement) for slate in slates if slate.fallback),
+        frozenset(held_back),
+        sum(map(_worth, slates)),
+    )
+
+
+def _worth(slate: Slate) -> float:
+    return sum(slot.scored.score * slot.scored.value for slot in slate.slots if slot.scored is not None)
+
+
+def _count_shown(tally: Tally, segment: str, base: _Chosen, head: _Chosen) -> None:
+    before, after = base.slates, head.slates
     tally.changed += before != after
     for counted, slates in zip(tally.shown, (before, after), strict=True):
         counted.update((offer, name, segment) for name, offers in slates.items() for offer in offers)
-    for counted_fallbacks, decision in zip(tally.fallbacks, (base, head), strict=True):
-        counted_fallbacks.update(str(slate.placement) for slate in decision.placements if slate.fallback)
+    tally.fallbacks[0].update(base.fallbacks)
+    tally.fallbacks[1].update(head.fallbacks)
     for name in before.keys() | after.keys() if before != after else ():
         was, is_now = before.get(name, ()), after.get(name, ())
         lost = [offer for offer in was if offer not in is_now]
@@ -165,23 +190,6 @@ def _count_shown(tally: Tally, segment: str, base: Decision, head: Decision) -> 
         tally.lost.update((offer, name, segment) for offer in lost)
         tally.gained.update((offer, name, segment) for offer in gained)
         tally.instead.update((one, other, name) for one, other in zip_longest(lost, gained, fillvalue=NOTHING))
-
-
-def _slates(decision: Decision) -> Mapping[str, tuple[str, ...]]:
-    return {str(slate.placement): tuple(item.offer_id for item in slate.items) for slate in decision.placements}
-
-
-def _held_back(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> Iterator[str]:
-    """Offers that nothing but a limit or a suppression speaks against."""
-    if not any(code in HELD_BACK for code, _ in decision.ruled_out):
-        return
-    touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
-    words = bits.of_positions(sorted(touched.positions), catalog.size)
-    words = catalog.survivors(inputs) & (words if touched.wide is None else words | touched.wide)
-    for position in bits.every(words).tolist():
-        reasons = judge(catalog.layout[position], inputs, catalog).reasons
-        if reasons and all(reason.code in HELD_BACK for reason in reasons):
-            yield catalog.layout[position].id
 
 
 def _unbound(inputs: DecisionInputs, catalog: Catalog) -> list[str]:

@@ -9,6 +9,8 @@ import msgspec
 from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
 
 Kind = Literal["added", "removed", "changed", "reordered"]
+MOST_PAIRS = 10_000
+"""Of items held against each other in one list."""
 
 
 class SourceChange(msgspec.Struct, frozen=True):
@@ -41,7 +43,7 @@ def changes(before: tuple[str, Node], after: tuple[str, Node]) -> tuple[SourceCh
 def written(node: Node) -> str:
     """A node in one line, as a person would write it in braces."""
     if isinstance(node, TextNode):
-        return node.text if node.plain else '"' + " ".join(node.text.split("\n")) + '"'
+        return node.text if node.plain else '"' + " ".join(node.text.split()) + '"'
     if isinstance(node, ListNode):
         return f"[{', '.join(written(item) for item in node.items)}]"
     return f"{{{', '.join(f'{key}: {written(value)}' for key, (_, value) in node.entries.items())}}}"
@@ -79,18 +81,18 @@ class _Differ:
         gone, new = _without_common(before.items, after.items), _without_common(after.items, before.items)
         if not gone and not new:
             if [_bare(item) for item in before.items] != [_bare(item) for item in after.items]:
-                at = _at(self.before, before), _at(self.after, after)
-                yield SourceChange(key, "reordered", written(before), written(after), *at)
+                places = _at(self.before, before), _at(self.after, after)
+                yield SourceChange(key, "reordered", written(before), written(after), *places)
             return
-        for item in gone:
-            like = max(new, key=lambda other: _likeness(item, other), default=None)
-            if like is None or not _likeness(item, like):
-                yield self._removed(key, item, item)
+        became = _paired(gone, new)
+        for at, item in enumerate(gone):
+            if at in became:
+                yield from self.between(key, item, new[became[at]])
             else:
-                new.remove(like)
-                yield from self.between(key, item, like)
-        for item in new:
-            yield self._added(key, item, item)
+                yield self._removed(key, item, item)
+        for at, item in enumerate(new):
+            if at not in became.values():
+                yield self._added(key, item, item)
 
     def _added(self, key: str, value: Node, place: Node) -> SourceChange:
         return SourceChange(key, "added", "", written(value), "", _at(self.after, place))
@@ -109,6 +111,18 @@ def _without_common(items: Sequence[Node], others: Sequence[Node]) -> list[Node]
         else:
             found.append(item)
     return found
+
+
+def _paired(gone: Sequence[Node], new: Sequence[Node]) -> dict[int, int]:
+    """Which item became which, the likest first. Of very many nothing is guessed: they come and go."""
+    if len(gone) * len(new) > MOST_PAIRS:
+        return {}
+    likeness = {(at, to): _likeness(one, other) for at, one in enumerate(gone) for to, other in enumerate(new)}
+    became: dict[int, int] = {}
+    for at, to in sorted(likeness, key=lambda pair: (-likeness[pair], pair)):
+        if likeness[at, to] and at not in became and to not in became.values():
+            became[at] = to
+    return became
 
 
 def _likeness(one: Node, other: Node) -> int:

@@ -65,6 +65,17 @@ def prior(attributes: AttributeSet) -> Propensity:
     return Propensity(PRIOR, features.names, features.reads, score, ready.offers.meet)
 
 
+def starting() -> Propensity:
+    """The same scores without rows: for choices that nobody will learn from."""
+
+    def score(inputs: DecisionInputs, items: Sequence[Scorable]) -> Scores:
+        lineup = lined_up(items)
+        means = [lineup.book.offers[position].starting_mean for position in lineup.positions.tolist()]
+        return Scores(np.array(means, dtype=np.float64), np.empty((len(means), 0)))
+
+    return Propensity(PRIOR, (), frozenset(), score)
+
+
 def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
     """A model folder as a propensity. Raises InvalidInput MODEL_INVALID, or MODEL_PROTECTED if it reads what
 

@@ -90,3 +90,41 @@ def test_what_they_run_on_is_pinned_to_a_python_that_offing_is_tested_with() -> 
     (python,) = [step["with"]["python-version"] for step in STEPS if "python-version" in step.get("with", {})]
     assert (python, JOB["image"]) == ("3.11", "python:3.11")
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
+
+
+PLAN: dict[str, list[str]] = {
+    "github": [step["run"] for step in GITHUB["jobs"]["plan"]["steps"] if "run" in step],
+    "gitlab": [*GITLAB["plan"]["before_script"], *GITLAB["plan"]["script"]],
+}
+
+
+@pytest.mark.parametrize("host", PLAN)
+def test_the_plan_of_a_change_holds_the_merge_request_against_what_it_is_merged_into(host: str) -> None:
+    install, base, plan, comment = [shlex.split(line) for line in PLAN[host]]
+    assert install == ["python", "-m", "pip", "install", "--constraint", "constraints.txt", "."]
+    assert base[:4] == ["git", "worktree", "add", "../base"]
+    folder = "$CAMPAIGNS"
+    assert plan == [
+        "offing", "campaigns", "plan", "--base", f"../base/{folder}", "--head", folder,
+        "--contexts", f"{folder}/tests/personas.yaml", "--markdown", ">", "plan.md",
+    ]  # fmt: skip
+    assert comment[0] == {"github": "gh", "gitlab": "curl"}[host]
+    assert any("plan.md" in word for word in comment)
+    whole = typer.main.get_command(cli)
+    assert isinstance(whole, TyperGroup)
+    group = whole.commands["campaigns"]
+    assert isinstance(group, TyperGroup)
+    options = {name for parameter in group.commands["plan"].params for name in parameter.opts}
+    assert {word for word in plan if word.startswith("--")} <= options
+    assert (ROOT / GITHUB["env"]["CAMPAIGNS"] / "tests" / "personas.yaml").is_file()
+
+
+def test_only_the_plan_may_write_and_only_comments_for_branches_of_the_repository_itself() -> None:
+    job = GITHUB["jobs"]["plan"]
+    assert job["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+    assert [rule["if"] for rule in GITLAB["plan"]["rules"]] == [
+        '$CI_PIPELINE_SOURCE == "merge_request_event" && $CAMPAIGNS_BOT_TOKEN'
+    ]
+    assert (job["needs"], GITLAB["plan"]["needs"]) == ("campaigns", ["campaigns"])
+    assert (job["timeout-minutes"], GITLAB["plan"]["timeout"]) == (15, "15 minutes")
