@@ -76,15 +76,20 @@ def load_campaign(folder: Path, file: Path) -> LoadedFolder:
     return _load(folder, file)
 
 
-def _load(folder: Path, only: Path | None) -> LoadedFolder:
+def load_declared(folder: Path) -> LoadedFolder:
+    """Its attributes and places alone, with what is wrong in them."""
     declared, findings = read_attributes(folder / ATTRIBUTES)
     attributes = None if has_errors(findings) else _attribute_set(declared, findings)
     places = _places(folder, findings)
-    if attributes is None or places is None:
-        return LoadedFolder(attributes, places, None, _sorted(findings))
-    campaigns, found = check_folder(folder, attributes, places, only)
-    every = _sorted((*findings, *found))
-    return LoadedFolder(attributes, places, campaigns, every)
+    return LoadedFolder(attributes, places, None, _sorted(findings))
+
+
+def _load(folder: Path, only: Path | None) -> LoadedFolder:
+    declared = load_declared(folder)
+    if declared.attributes is None or declared.places is None:
+        return declared
+    campaigns, found = check_folder(folder, declared.attributes, declared.places, only)
+    return LoadedFolder(declared.attributes, declared.places, campaigns, _sorted((*declared.findings, *found)))
 
 
 def check_folder(

@@ -9,12 +9,13 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 
+from offers import compiled_folder
 from offers.catalog import Catalog
 from offers.folder import LoadedFolder, load_folder
 from streams.errors import InvalidInput, NotFound
@@ -26,6 +27,8 @@ BESIDE = frozenset({"schema", "tests"})
 MAX_FILES = 201_000
 """A little more than campaigns may be: there are places, pictures and placements beside them."""
 NAME = re.compile(r"(?P<base>r-[0-9a-f]{12})(?P<stopped>-[0-9a-f]{8})?")
+REVISIONS = "revisions"
+"""The folder of the artifacts that holds them."""
 STOPPED = "stopped.json"
 """In the folder of a revision with stops: the campaigns, sorted."""
 
@@ -76,7 +79,7 @@ def fingerprint(folder: Path) -> RevisionId:
 def keep(folder: Path, artifacts: Path) -> Path:
     """Copy the folder to artifacts/revisions/<id>, whole or not at all; the same content is kept once."""
     revision = fingerprint(folder)
-    kept = artifacts / "revisions" / revision
+    kept = artifacts / REVISIONS / revision
     if kept.is_dir():
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def stopped(base: RevisionId, campaigns: Collection[CampaignId]) -> RevisionId:
 def keep_stopped(base: RevisionId, campaigns: Collection[CampaignId], artifacts: Path) -> RevisionId:
     """Keep it, so that its decisions can be replayed; the same one is kept once."""
     revision = stopped(base, campaigns)
-    kept = artifacts / "revisions" / revision
+    kept = artifacts / REVISIONS / revision
     if revision == base or kept.is_dir():
         return revision
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -149,7 +152,20 @@ def catalog_of(kept: Path) -> Catalog:
 def _whole(kept: Path) -> Catalog:
     """The last one is remembered, since its folder never changes: a process looks before it starts what it serves."""
     with uncollected():
-        return compiled(RevisionId(kept.name), load_folder(kept))
+        return compiled(RevisionId(kept.name), _loaded(kept))
+
+
+def _loaded(kept: Path) -> LoadedFolder:
+    """Read as the first process that loaded it left it; else from its YAML, and left for those to come."""
+    if kept.parent.name != REVISIONS:
+        return load_folder(kept)
+    path = compiled_folder.path_of(kept.parent.parent, kept.name)
+    found = compiled_folder.load(kept, path)
+    if found is None:
+        found = load_folder(kept)
+        with suppress(OSError):  # where nothing can be written, every process reads the YAML
+            compiled_folder.save(found, path)
+    return found
 
 
 @contextmanager
@@ -173,7 +189,7 @@ def compiled(revision: RevisionId, loaded: LoadedFolder) -> Catalog:
 
 def find(revision: str, artifacts: Path) -> Path:
     """The kept folder of a revision. Raises NotFound REVISION_UNKNOWN."""
-    kept = artifacts / "revisions" / revision
+    kept = artifacts / REVISIONS / revision
     if not NAME.fullmatch(revision) or not kept.is_dir():
         raise NotFound("REVISION_UNKNOWN", f"no revision {revision[:40]!r} is kept in {artifacts / 'revisions'}")
     return kept

@@ -17,7 +17,7 @@ BEGIN, END = "<!-- proofs: written by make prove -->", "<!-- end of proofs -->"
 
 
 class Found:
-    """What each proof came to."""
+    """What each proof came to, with the numbers it recorded (`record_property`)."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, float]] = []
@@ -25,9 +25,9 @@ class Found:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-            self.rows.append(
-                (report.nodeid.removeprefix("tests/"), f"{report.outcome} {reason}".strip(), report.duration)
-            )
+            said = "; ".join(f"{name} {value}" for name, value in report.user_properties)
+            result = f"{report.outcome} {reason}".strip() + (f": {said}" if said else "")
+            self.rows.append((report.nodeid.removeprefix("tests/"), result, report.duration))
 
 
 def machine() -> str:
