@@ -1,4 +1,4 @@
-"""One process that loads a kept revision and says how long it took and how much memory: `python -m tests.scale KEPT`."""
+"""One process that loads a kept revision and says how long it took and how much memory: `-m tests.scale KEPT`."""
 
 import json
 import resource
