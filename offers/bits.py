@@ -38,6 +38,11 @@ def holds(words: Words, position: int) -> bool:
     return bool(int(words[position >> 6]) >> (position & 63) & 1)
 
 
+def clear(words: Words, position: int) -> None:
+    """Take one bit out of a bitmap that is still being built."""
+    words[position >> 6] &= ~np.uint64(1 << (position & 63))
+
+
 def first(words: Words, most: int) -> Positions:
     """The first set positions in layout order: only as many words are unpacked as hold them."""
     occupied = np.flatnonzero(words)

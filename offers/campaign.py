@@ -7,17 +7,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from offers.campaign_arms import Around, read_looks
 from offers.campaign_conditions import read_layer
 from offers.campaign_draft import Draft, Vocabulary, no_effect
+from offers.campaign_experiment import read_experiment
 from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
-from offers.campaign_price import read_price, read_value
+from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
 from offers.campaign_schedule import read_schedule, read_zone
 from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
 from offers.offer import Campaign, Consent, Offer, Price, Representation
-from streams.attributes import Value
 from streams.findings import did_you_mean, listed, shown
 from streams.ids import CampaignId, PlacementId
 from streams.positioned_yaml import MapNode, Node, TextNode
@@ -31,7 +32,7 @@ LATER = ("uses", "budget")
 """Keys of the language whose effect comes in a later version."""
 KEYS = (
     "campaign", "owner", "language", "description", "schedule", "languages", *LAYERS, "offer", "price", "limits",
-    "suppress", "consent", "placements", "representation", "text", "on_stop", *LATER,
+    "suppress", "consent", "placements", "representation", "text", "experiment", "on_stop", *LATER,
 )  # fmt: skip
 OWNER = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _WHOLE = "the campaign"
@@ -44,6 +45,7 @@ class ReadCampaign:
     campaign: Campaign
     campaign_node: Node
     offer_node: Node
+    experiment_node: Node | None = None
 
 
 def read_campaign(sheet: Sheet, words: Vocabulary, root: Node) -> ReadCampaign | None:
@@ -60,7 +62,8 @@ def read_campaign(sheet: Sheet, words: Vocabulary, root: Node) -> ReadCampaign |
     if sheet.failed or offer is None or owner is None:
         return None
     found = Campaign(offer.campaign_id, owner, offer, sheet.path)
-    return ReadCampaign(found, fields["campaign"], _inner(fields["offer"], "id") or fields["offer"])
+    offer_node = _inner(fields["offer"], "id") or fields["offer"]
+    return ReadCampaign(found, fields["campaign"], offer_node, _inner(fields.get("experiment"), "id"))
 
 
 def _draft(sheet: Sheet, words: Vocabulary, fields: Mapping[str, Node]) -> Draft:
@@ -114,9 +117,12 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     consent = _consent(draft, fields.get("consent"))
     placements = _placements(draft, fields.get("placements"))
     representation = _representation(draft, fields, price)
+    experiment = read_experiment(draft, fields.get("experiment"))
+    around = Around(draft, fields, KEYS, None)
     if representation is None:
+        read_looks(around)
         return None
-    return Offer(
+    offer = Offer(
         facts=_facts(campaign_id, part, price),
         where=f"{draft.sheet.path}:{fields['campaign'].line if 'campaign' in fields else 1}",
         placements=placements,
@@ -136,7 +142,9 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
         goal=part.goal,
         on_stop=read_on_stop(draft, fields.get("on_stop")),
         fallback=part.fallback,
+        experiment=experiment,
     )
+    return replace(offer, looks=read_looks(replace(around, offer=offer)))
 
 
 def _facts(campaign_id: CampaignId, part: OfferPart, price: Price | None) -> OfferFacts:
@@ -144,22 +152,12 @@ def _facts(campaign_id: CampaignId, part: OfferPart, price: Price | None) -> Off
         part.id,
         campaign_id,
         part.collection,
-        {**_price_facts(price), **part.attributes},
+        {**price_facts(price), **part.attributes},
         starting_mean=part.mean,
         starting_evidence=part.evidence,
         goal_event=part.goal.event,
         goal_within_ms=part.goal.within_ms,
     )
-
-
-def _price_facts(price: Price | None) -> dict[str, Value]:
-    """What scoring may know of a price: the amount if it is fixed, the market fact it follows, the share taken off."""
-    if price is None:
-        return {}
-    facts: dict[str, Value] = {"offer.discount": price.discount * 100}
-    if price.source is None:
-        return {**facts, "offer.price": price.amount}
-    return {**facts, "offer.price_source": price.source}
 
 
 def _check_fallback(draft: Draft, fields: Mapping[str, Node], offer: Offer | None) -> None:
@@ -168,6 +166,7 @@ def _check_fallback(draft: Draft, fields: Mapping[str, Node], offer: Offer | Non
     reasons = {
         "it is about something that not everyone has": draft.about is not None,
         "it needs consent": "consent" in fields,
+        "it is part of an experiment": "experiment" in fields,
         "it shows nothing to readers of other languages": offer is not None and offer.representation.others is None,
         "its words need to know where the customer is": offer is not None and _says_distance(offer.representation),
     }

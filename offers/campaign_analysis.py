@@ -6,7 +6,9 @@ Every finding is a warning and certain; what is not certain is not said. The cam
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from offers.arms import ways
 from offers.campaign import ReadCampaign
+from offers.campaign_arms import inner
 from offers.campaign_conflicts import Conflict, Judge
 from offers.campaign_draft import Vocabulary, span
 from offers.campaign_words import check_words
@@ -42,6 +44,10 @@ def analyse(sheet: Sheet, declared: Declared, read: ReadCampaign, root: Node) ->
         _check_conditions(sheet, declared.words, read)
         _check_schedule(sheet, declared.seasons, offer.schedule, root)
     check_words(sheet, declared.words, offer, root)
+    arms = inner(inner(root, "experiment"), "arms")
+    for way in ways(offer):
+        if way.arm and (arm := inner(arms, way.arm)) is not None:
+            check_words(sheet, declared.words, way, arm)
 
 
 def _check_conditions(sheet: Sheet, words: Vocabulary, read: ReadCampaign) -> None:

@@ -68,12 +68,17 @@ def read_offer(draft: Draft, node: Node | None) -> OfferPart:
         collection=_collection(draft, fields.get("collection")),
         mean=mean,
         evidence=evidence,
-        lever=_number(draft, fields.get("lever"), "offer.lever", (0.01, 100)) or 1.0,
+        lever=read_lever(draft, fields.get("lever")),
         ttl_s=(_duration(draft, fields.get("ttl"), "offer.ttl", 7 * DAY_MS) or USUAL_TTL_MS) // SECOND_MS,
         goal=_goal(draft, fields.get("goal")),
         attributes=_attributes(draft, fields.get("attributes")),
         fallback=bool(draft.sheet.boolean(fields["fallback"], "offer.fallback")) if "fallback" in fields else False,
     )
+
+
+def read_lever(draft: Draft, node: Node | None) -> float:
+    """How much an offer is pushed by hand; 1 where nothing is said."""
+    return _number(draft, node, "offer.lever", (0.01, 100)) or 1.0
 
 
 def _sailing(sheet: Sheet, words: Vocabulary, node: Node, fields: Mapping[str, Node]) -> Selector | None:

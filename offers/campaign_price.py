@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from offers.campaign_draft import Draft, span
 from offers.offer import Price, Value
+from streams import attributes
 from streams.attributes import SUBJECT_SCOPES, Attribute, Kind
 from streams.ids import Millis
 from streams.instant import SECOND_MS
@@ -58,6 +59,16 @@ def read_value(draft: Draft, node: Node | None, price_node: Node | None, price: 
         hint = "Write its worth as an amount, or add a price."
         draft.sheet.error(fields["margin"], "KEYS_TOGETHER", "a margin of no price is worth nothing.", hint)
     return Value(amount, _share(draft, fields["margin"], "offer.value.margin") or 0.0)
+
+
+def price_facts(price: Price | None) -> dict[str, attributes.Value]:
+    """What scoring may know of a price: the amount if it is fixed, the market fact it follows, the share taken off."""
+    if price is None:
+        return {}
+    facts: dict[str, attributes.Value] = {"offer.discount": price.discount * 100}
+    if price.source is None:
+        return {**facts, "offer.price": price.amount}
+    return {**facts, "offer.price_source": price.source}
 
 
 def _source(draft: Draft, node: Node | None) -> Attribute | None:

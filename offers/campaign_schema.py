@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from offers.campaign import KEYS, LANGUAGE, LATER, LAYERS, REQUIRED
+from offers.campaign_arms import ARM_KEYS
 from offers.campaign_conditions import GROUPS, USE
 from offers.campaign_draft import ALIAS
+from offers.campaign_experiment import KEYS as EXPERIMENT_KEYS
+from offers.campaign_experiment import OTHERS_SEE
 from offers.campaign_leaves import ALL_TESTS, askable
 from offers.campaign_limits import AFTER, COUNTED, OF, PER
 from offers.campaign_location import KEYS as LOCATION_KEYS
@@ -33,6 +36,7 @@ WITHIN = rf"^ *[0-9.]+ ?({'|'.join(DISTANCES)}) of "
 MONEY: Schema = {"type": "string", "pattern": "^[0-9.]+ ?[A-Z]{3}$", "examples": ["12.50 EUR"]}
 SHARE: Schema = {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["6 %"]}
 IDENTIFIER: Schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
+LEVER: Schema = {"type": "number", "minimum": 0.01, "maximum": 100}
 CONDITION: Schema = {"$ref": "#/$defs/condition"}
 MODIFIERS: Mapping[str, Schema] = {
     "on_missing": {"enum": ["fail", "pass"], "description": "What holds if the value is missing or too old."},
@@ -71,6 +75,7 @@ def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema
         "placements": _one_or_more(TEXT),
         "representation": _object({"image": TEXT, "link": TEXT, "web": TEXT}, ("image", "link", "web")),
         "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},
+        "experiment": _experiment(attributes),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -129,7 +134,7 @@ def _offer(attributes: AttributeSet) -> Schema:
             "collection": IDENTIFIER,
             "starting_propensity": {"anyOf": [SHARE, mean]},
             "value": {"anyOf": [MONEY, _object({"amount": MONEY, "margin": SHARE})]},
-            "lever": {"type": "number", "minimum": 0.01, "maximum": 100},
+            "lever": LEVER,
             "ttl": DURATION,
             "goal": _object({"event": {"enum": GOALS}, "within": DURATION}),
             "attributes": _object(own),
@@ -176,6 +181,24 @@ def _limit() -> Schema:
 
 def _words() -> Schema:
     return _object({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS}, TEXT_KEYS)
+
+
+def _experiment(attributes: AttributeSet) -> Schema:
+    words = _object({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS})
+    known = {
+        "share": SHARE,
+        "price": _price(attributes),
+        "text": {"type": "object", "additionalProperties": words},
+        "offer": _object({"lever": LEVER}),
+        "representation": _object({"image": TEXT}),
+    }
+    arm = _object({key: known[key] for key in ARM_KEYS}, ("share",))
+    names = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [SHARE, arm]}}
+    step = _object({"from": TEXT, "share": SHARE}, ("from", "share"))
+    parts = {
+        "id": IDENTIFIER, "holdout": SHARE, "arms": names, "ramp": _list(step), "others": {"enum": OTHERS_SEE},
+    }  # fmt: skip
+    return {**_object({key: parts[key] for key in EXPERIMENT_KEYS}, ("id",)), "minProperties": 2}
 
 
 def _location() -> Schema:

@@ -51,12 +51,12 @@ class CapIndex:
 
     def __init__(self, layout: Sequence[Offer]) -> None:
         self._size = len(layout)
-        self._of_offer: dict[str, int] = {}
+        self._of_offer: dict[str, list[int]] = {}
         self._of_campaign: dict[str, list[int]] = {}
         members: dict[tuple[Wide, Limit], list[int]] = {}
         for position, offer in enumerate(layout):
             if offer.limits or offer.suppress:
-                self._of_offer[offer.id] = position
+                self._of_offer.setdefault(offer.id, []).append(position)
             for limit in offer.limits:
                 if limit.of == "campaign":
                     self._of_campaign.setdefault(offer.campaign_id, []).append(position)
@@ -74,8 +74,7 @@ class CapIndex:
         positions: set[int] = set()
         asked: set[Wide] = set()
         for key in (*profile.counters, *profile.lifetime):
-            if (own := self._of_offer.get(OfferId(key[1]))) is not None:
-                positions.add(own)
+            positions.update(self._of_offer.get(OfferId(key[1]), ()))
             positions.update(self._of_campaign.get(key[2], ()))
             asked.add((key[0], "collection", key[3]))
             asked.add((key[0], "all", ""))

@@ -1,13 +1,14 @@
 """Campaigns compiled into one immutable Catalog: the layout, its index, and its columns. Swapped whole."""
 
 import copy
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from offers import bits, schedule
+from offers.arms import Arms, arm_in, ways
 from offers.bits import Words
 from offers.cap_index import CapIndex
 from offers.condition import View
@@ -69,16 +70,21 @@ class Catalog:
     """Campaigns of it that are stopped."""
 
     def __init__(self, revision: RevisionId, folder: CampaignFolder, attributes: AttributeSet, places: Places) -> None:
-        offers = [_with_limits(campaign.offer, folder.global_limits) for campaign in folder.campaigns]
+        offers = [way for each in folder.campaigns for way in ways(_with_limits(each.offer, folder.global_limits))]
         self.revision = revision
         self.attributes = attributes
         self.places = places
         self.market_names = market_names(attributes)
         self.placements: Mapping[PlacementId, Placement] = MappingProxyType(dict(folder.placements))
         self.seasons: tuple[Season, ...] = folder.seasons
-        self.layout: tuple[Offer, ...] = tuple(sorted(offers, key=lambda offer: (-prior_value(offer), offer.id)))
+        self.layout: tuple[Offer, ...] = tuple(
+            sorted(offers, key=lambda offer: (-prior_value(offer), offer.id, offer.arm))
+        )
         """Descending prior value, then id: the order in which offers are looked at. Part of the revision."""
-        self.by_id: Mapping[OfferId, Offer] = MappingProxyType({offer.id: offer for offer in self.layout})
+        self.by_id: Mapping[OfferId, Offer] = MappingProxyType(
+            {offer.id: offer for offer in self.layout if not offer.arm}
+        )
+        """As written: arms of an experiment may show an offer otherwise."""
         self.fallbacks: Mapping[PlacementId, Offer] = MappingProxyType(
             {p.id: self.by_id[p.fallback] for p in folder.placements.values() if p.fallback is not None}
         )
@@ -87,8 +93,13 @@ class Catalog:
         self.standing = standings(self.layout, self.index.residual)
         self.columns = columns(self.standing)
         self.caps = CapIndex(self.layout)
+        self.arms = Arms(self.layout, folder.holdout)
         self._group()
         self._remember()
+        self._ask()
+
+    def _ask(self) -> None:
+        """What its offers ask about, and when their answers change."""
         self.reads = reads(self.layout)
         """Qualified attributes that any condition reads; `location` if places are asked; friends if words tell them."""
         self.freshness = freshness(self.layout)
@@ -134,7 +145,8 @@ class Catalog:
         self._weekly = grouped((weekly(plan) for plan in plans), self.size)
         self._starts = np.array([0 if plan.starts is None else plan.starts for plan in plans], dtype=np.int64)
         self._ends = np.array([FOREVER if plan.ends is None else plan.ends for plan in plans], dtype=np.int64)
-        self._instants = np.unique(np.concatenate([self._starts, self._ends]))
+        steps = np.array(self.arms.instants, dtype=np.int64)
+        self._instants = np.unique(np.concatenate([self._starts, self._ends, steps]))
         self._written = grouped((written(offer.representation) for offer in self.layout), self.size)
         self._samples = {written(offer.representation): offer.representation for offer in self.layout}
         self._consent = grouped((offer.consent for offer in self.layout), self.size)
@@ -160,10 +172,10 @@ class Catalog:
                 words = words | members
         running = (self._starts <= at) & (at < self._ends)
         words = words & bits.of_flags(running.astype(np.uint8), self.size) & self._ordinary
-        return words, bits.count(words)
+        return words, bits.count(self.arms.once(words))
 
     def interval(self, now: Millis) -> tuple[Millis, Millis]:
-        """The span around `now` in which no schedule of this catalog changes: [now or before, next change)."""
+        """The span around `now` in which no schedule or ramp of this catalog changes: [now or before, next change)."""
         span = self._span  # read once: another thread may put its own there
         if not span[0] <= now < span[1]:
             changes = [at for plan in self._weekly if (at := schedule.next_change(plan, now)) is not None]
@@ -219,7 +231,21 @@ class Catalog:
         view = View(facts_of(inputs), NO_FACTS, inputs.whereabouts, self.places, inputs.now)
         for mask in self.index.masks(view):
             words &= mask
-        return words
+        return self.arms.in_force(words, inputs)
+
+    def offer(self, offer_id: OfferId, inputs: DecisionInputs) -> Offer | None:
+        """An offer as this customer sees it."""
+        written = self.by_id.get(offer_id)
+        if written is None or written.experiment is None or not written.looks:
+            return written
+        arm = arm_in(written.experiment, inputs)
+        return next((way for way in ways(written) if way.arm == arm), written)
+
+    def offers(self, inputs: DecisionInputs) -> Iterator[Offer]:
+        """Every offer once, as this customer sees it, in layout order of those as written."""
+        for offer in self.layout:
+            if not offer.arm:
+                yield self.offer(offer.id, inputs) or offer
 
     def _for_anybody(self, key: _General) -> Words:
         """What is live now, stands where it is asked for, is written for this locale and allowed by these consents."""
@@ -250,6 +276,7 @@ def _asks_the_same(one: DecisionInputs, other: DecisionInputs) -> bool:
         and one.whereabouts is other.whereabouts
         and one.now == other.now
         and one.seasons == other.seasons
+        and one.arms == other.arms
     )
 
 

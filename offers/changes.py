@@ -148,6 +148,8 @@ _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
     Code.NO_SUBJECT: _Teller._about,
     Code.PRICE_UNKNOWN: lambda teller, reason: f"a price ({reason.detail})",
     Code.CONTEXT_MISSING: lambda teller, reason: f"all it needs to be told ({reason.detail})",
+    Code.HELD_OUT: lambda teller, reason: f"not {reason.detail}",
+    Code.NOT_IN_EXPERIMENT: lambda teller, reason: f"not {reason.detail}",
     Code.SUPPRESSED: lambda teller, reason: f"not {reason.detail}",
     Code.CAP_CUSTOMER_REACHED: _Teller._cap,
     Code.CAP_BOOKING_REACHED: _Teller._cap,

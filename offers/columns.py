@@ -20,7 +20,7 @@ Numbers = NDArray[np.float64]
 class Allowed(Sequence[Candidate]):
     """n allowed candidates. As a sequence, the candidates themselves, each made when it is asked for."""
 
-    __slots__ = ("_made", "_make", "ids", "inclusion", "levers", "lineup", "values")
+    __slots__ = ("_layout", "_made", "_make", "ids", "inclusion", "levers", "lineup", "values")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Allowed(Sequence[Candidate]):
         inclusion: Numbers,
         make: Callable[[int], Candidate],
     ) -> None:
+        self._layout = layout
         self.lineup = lineup
         self.values = values
         """(n,) what an acceptance is worth."""
@@ -56,6 +57,12 @@ class Allowed(Sequence[Candidate]):
         if found is None:
             found = self._made[at] = self._make(at)
         return found
+
+    def only(self, spots: NDArray[np.intp]) -> "Allowed":
+        """Those at these places."""
+        lineup, chosen = self.lineup, spots.tolist()
+        part = Lineup(lineup.book, lineup.positions[spots], lineup.subjects, lineup.about[spots])
+        return Allowed(self._layout, part, self.values[spots], self.inclusion[spots], lambda at: self._make(chosen[at]))
 
     def offers(self) -> int:
         """How many offers they are of."""

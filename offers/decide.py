@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 from offers import arbitration, capping, eligibility, fallback, shortlist, validity
+from offers.apart import apart
 from offers.candidates import Candidates
 from offers.catalog import Catalog
 from offers.columns import Ranked
@@ -32,7 +33,8 @@ def choose(
 ) -> Worked:
     """The choice itself; reads top to bottom as its steps. Nothing is rendered yet."""
     candidates = Candidates(catalog, inputs)  # lazy (offer, subject), layout order, a sound superset
-    allowed = shortlist.take(candidates, rules, inputs)
+    fitting = shortlist.take(candidates, rules, inputs)
+    allowed = apart(fitting, catalog.arms, inputs)  # experiments: who is shown nothing, who is in which arm
     scored = arbitration.score(allowed, propensity, inputs)
     slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
     return allowed, scored, fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
@@ -53,6 +55,7 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
         consulted=inputs.consulted,
+        assigned=allowed.assigned,
     )
 
 
@@ -69,7 +72,8 @@ def _counts(allowed: Screening, scored: Ranked, slates: tuple[Slate, ...]) -> tu
 def _degraded(inputs: DecisionInputs, allowed: Screening) -> tuple[str, ...]:
     """What this decision had to do without; a deadline that cost candidates is such a thing."""
     cut = {Code.DEADLINE_EXCEEDED, Code.BEYOND_CANDIDATE_LIMIT} & {code for code, _ in allowed.ruled_out}
-    short = inputs.candidate_limit < inputs.candidates_with_time and len(allowed.kept) >= inputs.candidate_limit
+    found = len(allowed.kept) + allowed.held
+    short = inputs.candidate_limit < inputs.candidates_with_time and found >= inputs.candidate_limit
     return tuple(sorted({*inputs.degraded, DEADLINE_SHORT})) if short and cut else inputs.degraded
 
 
@@ -105,6 +109,7 @@ def record(inputs: DecisionInputs, decision: Decision, features: tuple[str, ...]
         candidates=decision.candidates,
         shown=decision.shown,
         digest=digest(decision),
+        assigned=decision.assigned,
     )
 
 

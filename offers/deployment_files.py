@@ -76,7 +76,7 @@ def read_global_limits(folder: Path, sheet: Sheet, words: Vocabulary) -> tuple[L
     root = _root(folder / POLICIES, sheet)
     if root is None:
         return ()
-    fields = sheet.fields(root, POLICIES, ("version", "limits"))
+    fields = sheet.fields(root, POLICIES, ("version", "limits", "holdout"))
     if "version" in fields:
         sheet.integer(fields["version"], "version", 1, 1)
     return read_policies(Draft(sheet, words), fields.get("limits"))

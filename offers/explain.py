@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from offers import capping, compiled, schedule
+from offers import arms, capping, compiled, schedule
 from offers.catalog import Catalog, consents, facts_of, quoted, subjects_of
 from offers.condition import View, holds, leaves
 from offers.eligibility import obstacles
@@ -36,7 +36,7 @@ class Verdict:
 
 def verdicts(inputs: DecisionInputs, catalog: Catalog) -> tuple[Verdict, ...]:
     """Every offer of the catalog, in layout order, judged without the index."""
-    return tuple(judge(offer, inputs, catalog) for offer in catalog.layout)
+    return tuple(judge(offer, inputs, catalog) for offer in catalog.offers(inputs))
 
 
 def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tuple[Verdict, ...]:
@@ -115,6 +115,8 @@ def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator
     if not consents(offer.consent, inputs.profile.purposes, inputs.profile.channels):
         wanted = ", ".join((*offer.consent.purposes, *offer.consent.channels))
         yield Reason(Code.CONSENT_MISSING, offer.where, f"needs {wanted}")
+    if catalog.arms.any and (apart := arms.against(offer, inputs, catalog.arms.holdout)) is not None:
+        yield apart
 
 
 def _view(subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> View:

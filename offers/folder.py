@@ -13,7 +13,9 @@ from offers.campaign import ReadCampaign, read_campaign
 from offers.campaign_analysis import Declared, analyse
 from offers.campaign_conditions import NAMED_FILE
 from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
+from offers.campaign_experiment import read_holdout
 from offers.campaign_named import read_named
+from offers.campaign_trials import check_experiments
 from offers.deployment_files import (
     IMAGES,
     PLACEMENTS,
@@ -138,6 +140,7 @@ class _Checker:
         self.words = replace(declared, conditions=read_named(folder, self.sheets[NAMED_FILE], declared))
         self.told = self._told()
         self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
+        self.holdout = read_holdout(folder / POLICIES, self.sheets[POLICIES])
         self.errors = 0
         self.warnings = 0
         """Of the campaigns read so far: people read on after warnings, but not after a thousand of them."""
@@ -154,6 +157,7 @@ class _Checker:
             return []
         found = [read for file in self.until_too_many(files) if (read := self.campaign(file)) is not None]
         self.check_twice(found)
+        check_experiments(found, self.holdout, self.sheet)
         self.check_fallbacks(found)
         return found
 
@@ -252,6 +256,7 @@ class _Checker:
             placements=self.words.placements,
             seasons=self.seasons,
             global_limits=self.global_limits,
+            holdout=self.holdout,
         )
 
 

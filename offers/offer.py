@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from offers.condition import ALWAYS, Condition
+from offers.experiment import Experiment, Holdout
 from offers.season import Season
 from streams.ids import CampaignId, Millis, OfferId, PlacementId
 from streams.record import OfferFacts
@@ -218,6 +219,17 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What an arm of an experiment shows otherwise than the campaign as written."""
+
+    facts: OfferFacts
+    representation: Representation
+    price: Price | None
+    value: Value
+    lever: float
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One offer with everything that decides about it."""
 
@@ -243,6 +255,11 @@ class Offer:
     on_stop: OnStop = OnStop()
     fallback: bool = False
     """Shown when a placement would stay empty; ignores conditions and caps by definition."""
+    experiment: Experiment | None = None
+    looks: tuple[tuple[str, Look], ...] = ()
+    """(arm, what it shows) of the arms that do not show the offer as written."""
+    arm: str = ""
+    """Whose look this is, in a layout; empty: as written."""
 
     @property
     def id(self) -> OfferId:
@@ -274,3 +291,4 @@ class CampaignFolder:
     seasons: tuple[Season, ...] = ()
     policies: Mapping[str, object] = field(default_factory=dict)
     global_limits: tuple[Limit, ...] = ()
+    holdout: Holdout | None = None

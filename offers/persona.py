@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from offers.campaign_draft import ALWAYS_PURPOSES, Draft, Vocabulary
 from offers.catalog import Catalog
+from offers.experiment import AS_WRITTEN
 from offers.persona_customer import Customer, read_customer, short_names, value_of
 from offers.persona_market import Said, fold, read_market
 from offers.persona_place import PHONE_M, spot
@@ -24,7 +25,7 @@ from streams.record import PlacementRequest, Request
 from streams.sheet import Sheet
 from streams.units import MAX_DURATION_MS, zone
 
-KEYS = ("description", "now", "zone", "customer", "market", "location", "request")
+KEYS = ("description", "now", "zone", "customer", "market", "location", "request", "arms")
 LOCATION_KEYS = ("status", "at", "lat", "lon", "accuracy_m", "ago")
 REQUEST_KEYS = ("locale", "placements", "context", "trip", "limit")
 EVERY_CANDIDATE = 384
@@ -68,6 +69,8 @@ class Persona:
     market: tuple[Said, ...] = ()
     stand: Stand = field(default_factory=Stand)
     asked: Asked = field(default_factory=Asked)
+    arms: Mapping[str, str] = field(default_factory=dict)
+    """Experiment -> arm. A made-up customer is in no other experiment, and sees those offers as written."""
 
     def situation(self, catalog: Catalog, now: Millis, decision_id: DecisionId) -> Situation:
         """What a decision at `now` is made from."""
@@ -84,6 +87,7 @@ class Persona:
             profile=self.customer.profile(catalog, now),
             market=fold(self.market, now),
             candidate_limit=asked.limit,
+            arms={**dict.fromkeys(catalog.arms.names, AS_WRITTEN), **self.arms},
         )
 
     def whereabouts(self, catalog: Catalog, now: Millis) -> Whereabouts:
@@ -122,6 +126,7 @@ def read_persona(sheet: Sheet, fields: Mapping[str, Node], catalog: Catalog) -> 
         market=read_market(draft, fields["market"]) if "market" in fields else (),
         stand=_stand(draft, fields["location"]) if "location" in fields else Stand(),
         asked=_asked(draft, fields["request"]) if "request" in fields else Asked(),
+        arms=_arms(sheet, fields["arms"], catalog.arms.names) if "arms" in fields else {},
     )
 
 
@@ -166,6 +171,16 @@ def _asked(draft: Draft, node: Node) -> Asked:
         trip=sheet.text(fields["trip"], "trip") if "trip" in fields else None,
         limit=EVERY_CANDIDATE if limit is None else limit,
     )
+
+
+def _arms(sheet: Sheet, node: Node, known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """`arms: {cabin-price: deeper, global-2026: holdout}`: which arm of which experiment the persona is in."""
+    found = {}
+    for name, (word, value) in sheet.entries(node, "arms", "the arm of each experiment").items():
+        if sheet.choice(word, "an experiment", known) in known:
+            arm = sheet.choice(value, f"arms.{name}", known[name])
+            found.update({name: arm} if arm is not None else {})
+    return found
 
 
 def _placements(draft: Draft, node: Node | None) -> tuple[PlacementRequest, ...]:

@@ -11,7 +11,7 @@ from offers.money import Quote
 from offers.offer import Offer
 from scoring.features import Rows
 from streams.ids import DecisionId, Millis, ModelId, PlacementId, RevisionId
-from streams.record import ScoredCandidate, ShownItem, Subject
+from streams.record import Assigned, ScoredCandidate, ShownItem, Subject
 
 
 class Code(StrEnum):
@@ -37,6 +37,8 @@ class Code(StrEnum):
     CAP_CUSTOMER_REACHED = "CAP_CUSTOMER_REACHED"
     CAP_BOOKING_REACHED = "CAP_BOOKING_REACHED"
     SUPPRESSED = "SUPPRESSED"
+    HELD_OUT = "HELD_OUT"
+    NOT_IN_EXPERIMENT = "NOT_IN_EXPERIMENT"
     INDEX_EXCLUDED = "INDEX_EXCLUDED"
     BEYOND_CANDIDATE_LIMIT = "BEYOND_CANDIDATE_LIMIT"
     OUTRANKED = "OUTRANKED"
@@ -92,6 +94,10 @@ class Screening:
     kept: Sequence[Candidate]
     ruled_out: tuple[tuple[Code, int], ...] = ()
     """Sorted by code."""
+    assigned: tuple[Assigned, ...] = ()
+    """The arm of each candidate of an experiment that could be shown, held out or not."""
+    held: int = 0
+    """Candidates that could be shown and are not, to see what showing changes."""
 
 
 class Scored(msgspec.Struct, frozen=True, eq=False):
@@ -208,7 +214,7 @@ class PlacementSlate(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: str | None = None
 
 
-class Decision(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was decided. Holds no token, no request_id and no timing: its canonical bytes are what replay compares."""
 
     decision_id: DecisionId
@@ -225,6 +231,8 @@ class Decision(msgspec.Struct, frozen=True):
     """No cached copy may be served from this instant on; `now` itself: none may be."""
     consulted: tuple[str, ...]
     """Market subjects whose change outdates this decision."""
+    assigned: tuple[Assigned, ...] = ()
+    """Which arm of which experiment the customer is in, for each candidate they could have."""
 
 
 _CANONICAL = msgspec.msgpack.Encoder(order="deterministic")

@@ -142,6 +142,14 @@ def encode(told: Told, around: Around) -> bytes:
     return b"".join([head, aside, *placements, ruled_out, b"}"])
 
 
+def experiments(decision: Decision) -> list[dict[str, str]]:
+    """The arm of this customer for each candidate of an experiment that they could have, held out or not."""
+    return [
+        {"experiment": each.experiment, "arm": each.arm, "offer_id": each.offer_id, "about": each.about}
+        for each in decision.assigned
+    ]
+
+
 def ruled_out(decision: Decision, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Counts by code, and the reasons of the offers asked for, each with its place in the campaign file."""
     return {

@@ -14,6 +14,7 @@ from offers.decide import decide
 from offers.explain import explain
 from offers.persona import Persona
 from offers.proposition import Decision, Item
+from offers.reply import experiments
 from offers.situation import situate
 from scoring.features import Propensity
 from streams.ids import DecisionId, Millis
@@ -64,7 +65,13 @@ def page(found: Simulation) -> Iterator[str]:
             score = scores.get((slate.placement, item.rank))
             yield f"  {item.rank}. {_item(item)}" + ("" if score is None else f"  propensity {score:.1%}")
             yield f"     {item.representation.title} - {item.representation.body}"
+    yield from _group("Experiments", _arms(found.decision))
     yield from _groups(found)
+
+
+def _arms(decision: Decision) -> list[str]:
+    """The arm of each offer that is shown or held out."""
+    return [f"{each.offer_id}: {each.arm} of {each.experiment}" for each in decision.assigned]
 
 
 def _groups(found: Simulation) -> Iterator[str]:
@@ -119,6 +126,7 @@ def told(found: Simulation) -> dict[str, Any]:
         "location": {"status": found.inputs.whereabouts.status, "fences": dict(found.inputs.whereabouts.fences)},
         "model": found.decision.model,
         "placements": [msgspec.to_builtins(slate) for slate in found.decision.placements],
+        "experiments": experiments(found.decision),
         "offers": [_told(each) for each in found.offers],
     }
 

@@ -1,7 +1,7 @@
 """situate(): everything a decision sees, gathered from what was read: the one way to make DecisionInputs."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import msgspec
@@ -30,6 +30,8 @@ class Situation:
     candidates_with_time: int = 384
     degraded: tuple[str, ...] = ()
     origin: str = "live"
+    arms: dict[str, str] = field(default_factory=dict)
+    """Experiment -> arm; see DecisionInputs."""
 
 
 def situate(
@@ -54,6 +56,7 @@ def situate(
         candidates_with_time=found.candidates_with_time,
         degraded=found.degraded,
         origin=found.origin,
+        arms=found.arms,
     )
     keys = sorted(catalog.selectors if only is None else only)
     if only is None and not every_subject:

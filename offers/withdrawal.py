@@ -45,7 +45,7 @@ def _read(text: str, tokens: OfferTokens) -> OfferToken | None:
 
 
 def _stays(token: OfferToken, inputs: DecisionInputs, catalog: Catalog) -> bool:
-    offer = catalog.by_id.get(token.offer_id)
+    offer = catalog.offer(token.offer_id, inputs)
     if offer is None or token.customer_id != inputs.request.customer_id or token.expired(inputs.now):
         return False
     if token.placement not in offer.placements or token.placement not in catalog.placements:

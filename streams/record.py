@@ -92,6 +92,8 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     origin: str = "live"
     candidates_with_time: int = 384
     """What candidate_limit is where no deadline presses."""
+    arms: dict[str, str] = {}
+    """Experiment -> the arm that this customer is put in, whatever the draw says: personas and previews."""
 
 
 class ScoredCandidate(msgspec.Struct, frozen=True, array_like=True):
@@ -122,7 +124,17 @@ class ShownItem(msgspec.Struct, frozen=True, array_like=True):
     """The feature row, in the order of the model's feature list; NaN for missing."""
 
 
-class DecisionRecord(msgspec.Struct, frozen=True):
+class Assigned(msgspec.Struct, frozen=True, array_like=True):
+    """A candidate that this customer could have, and the arm of an experiment that they are in."""
+
+    experiment: str
+    arm: str
+    """`holdout`: shown nothing, for comparison; `others`: in no arm."""
+    offer_id: OfferId
+    about: str
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of offing.decisions."""
 
     v: int
@@ -135,6 +147,7 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     shown: tuple[ShownItem, ...]
     digest: str
     """BLAKE2b-128 of the decision's canonical bytes, in hex."""
+    assigned: tuple[Assigned, ...] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

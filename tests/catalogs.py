@@ -57,7 +57,7 @@ def catalog(
     campaigns = tuple(Campaign(each.campaign_id, "tests", each, f"{each.id}.yaml") for each in offers)
     placements = more.pop("placements", {HERO: Placement(HERO, max_items=3)})
     seasons: tuple[Season, ...] = more.pop("seasons", ())
-    folder = CampaignFolder(campaigns, placements, seasons)
+    folder = CampaignFolder(campaigns, placements, seasons, holdout=more.pop("holdout", None))
     return Catalog(RevisionId("r-test"), folder, attributes, places or Places())
 
 

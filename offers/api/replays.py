@@ -11,7 +11,7 @@ from offers.api.clock import LATEST
 from offers.api.problems import responses
 from offers.api.session import session_of
 from offers.replay import Replay, replay
-from offers.reply import ruled_out
+from offers.reply import experiments, ruled_out
 from offers.runtime import Runtime
 from streams.errors import NotFound, NotYet
 from streams.ids import DecisionId
@@ -69,5 +69,6 @@ def told(record: DecisionRecord, found: Replay) -> dict[str, Any]:
             }
             for c in decision.candidates
         ],
+        "experiments": experiments(decision),
         "ruled_out": ruled_out(decision, found.verdicts),
     }
