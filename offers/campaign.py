@@ -15,7 +15,7 @@ from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
-from offers.campaign_schedule import read_schedule, read_zone
+from offers.campaign_schedule import read_local, read_schedule, read_zone
 from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
 from offers.offer import Campaign, Consent, Offer, Price, Representation
@@ -70,7 +70,7 @@ def _draft(sheet: Sheet, words: Vocabulary, fields: Mapping[str, Node]) -> Draft
     """The head that everything else is read against: zone, subject, purposes."""
     zone = read_zone(sheet, fields.get("schedule"))
     about = read_about(sheet, words, _inner(fields.get("offer"), "about"))
-    draft = Draft(sheet, words, zone, about)
+    draft = Draft(sheet, words, zone, about, local=read_local(fields.get("schedule")))
     return replace(draft, purposes=_purposes(draft, _inner(fields.get("consent"), "purposes")))
 
 

@@ -13,12 +13,11 @@ from offers.campaign_conflicts import Conflict, Judge
 from offers.campaign_draft import Vocabulary, span
 from offers.campaign_words import check_words
 from offers.condition import ALWAYS, Condition, Leaf, Op, leaves
-from offers.offer import Offer, Schedule, Selector
+from offers.offer import Offer, RelativeTime, Schedule, Selector
 from offers.schedule import active_seasons, next_change, status
 from offers.season import Season
-from offers.subjects import BOARDING_MS, CHECK_IN_MS, SALES_HORIZON_MS
+from offers.subjects import ARRIVED_MS, BOARDING_MS, CHECK_IN_MS, SALES_HORIZON_MS
 from streams.attributes import PHASES
-from streams.ids import Millis
 from streams.positioned_yaml import MapNode, Node, TextNode
 from streams.sheet import Sheet
 
@@ -27,6 +26,7 @@ MAX_CHANGES = 5_000
 MAX_JUDGED = 200
 """A campaign with more conditions is not judged: a file made by a machine must not hold up the check."""
 _DEPARTS_IN = "sailing.departs_in"
+DEPARTURE, ARRIVAL = "sailing.departure", "sailing.arrival"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def analyse(sheet: Sheet, declared: Declared, read: ReadCampaign, root: Node) ->
     if not offer.fallback:  # it ignores its conditions, which FALLBACK_IGNORES says
         _check_conditions(sheet, declared.words, read)
         _check_schedule(sheet, declared.seasons, offer.schedule, root)
+        _check_history(sheet, offer, read.offer_node)
     check_words(sheet, declared.words, offer, root)
     arms = inner(inner(root, "experiment"), "arms")
     for way in ways(offer):
@@ -69,9 +70,11 @@ def _check_conditions(sheet: Sheet, words: Vocabulary, read: ReadCampaign) -> No
 def _given(offer: Offer) -> list[Leaf]:
     """What holds of every subject the offer can be about; the text says why."""
     found = _of_subject(offer.about) if offer.about is not None else []
-    ends = offer.schedule.ends_relative
-    if ends is not None and ends.attribute == "sailing.departure":
-        found += _before_the_end(-ends.offset_ms)
+    starts, ends = offer.schedule.starts_relative, offer.schedule.ends_relative
+    if starts is not None:
+        found += _since_the_start(starts)
+    if ends is not None:
+        found += _before_the_end(ends)
     return found
 
 
@@ -101,17 +104,39 @@ def _ahead(about: Selector) -> list[Leaf]:
     return found
 
 
-def _before_the_end(before: Millis) -> list[Leaf]:
+def _since_the_start(starts: RelativeTime) -> list[Leaf]:
+    """`from: 48 h before sailing.departure`: how long before a departure it is at most, and so in which phase."""
+    why, before = f"the schedule begins {_told(starts)}", -starts.offset_ms
+    if starts.attribute == DEPARTURE:
+        lasts = (before > CHECK_IN_MS, before > BOARDING_MS, before > 0, True, True)
+        reached = tuple(phase for phase, some in zip(PHASES, lasts, strict=True) if some)
+        return [Leaf(_DEPARTS_IN, Op.RANGE, high=float(before), text=why), _in_phase(reached, why)]
+    if starts.attribute == ARRIVAL and before <= 0:
+        return [Leaf(_DEPARTS_IN, Op.RANGE, high=0.0, text=why), _in_phase(PHASES[-1:], why)]
+    return []
+
+
+def _before_the_end(ends: RelativeTime) -> list[Leaf]:
     """`until: 90 min before sailing.departure`: how long before a departure it is at least, and so in which phase."""
-    side = "before" if before >= 0 else "after"
-    end = f"{span(abs(before))} {side} sailing.departure" if before else "sailing.departure"
-    why = f"the schedule ends at {end}" if not before else f"the schedule ends {end}"
-    begins = (before + 1, CHECK_IN_MS, BOARDING_MS, 0, 0)
-    reached = tuple(phase for phase, at in zip(PHASES, begins, strict=True) if before < at)
-    return [
-        Leaf(_DEPARTS_IN, Op.RANGE, high=float(before), negated=True, text=why),
-        Leaf("booking.phase", Op.IN, reached, on_missing=True, text=why),
-    ]
+    why, before = f"the schedule ends {_told(ends)}", -ends.offset_ms
+    if ends.attribute == DEPARTURE:
+        begins = (before + 1, CHECK_IN_MS, BOARDING_MS, 0, 0)
+        reached = tuple(phase for phase, at in zip(PHASES, begins, strict=True) if before < at)
+        return [Leaf(_DEPARTS_IN, Op.RANGE, high=float(before), negated=True, text=why), _in_phase(reached, why)]
+    if ends.attribute == ARRIVAL and before >= 0:
+        return [_in_phase(PHASES[:-1], why)]
+    return []
+
+
+def _in_phase(phases: tuple[str, ...], why: str) -> Leaf:
+    """One of these phases; that of a cancelled trip is not known."""
+    return Leaf("booking.phase", Op.IN, phases, on_missing=True, text=why)
+
+
+def _told(end: RelativeTime) -> str:
+    if not end.offset_ms:
+        return f"at {end.attribute}"
+    return f"{span(abs(end.offset_ms))} {'before' if end.offset_ms < 0 else 'after'} {end.attribute}"
 
 
 def _say_never(sheet: Sheet, conflict: Conflict, offer: Node) -> None:
@@ -176,7 +201,7 @@ def _named(places: Sequence[Leaf]) -> str:
 
 def _check_schedule(sheet: Sheet, seasons: tuple[Season, ...], schedule: Schedule, root: Node) -> None:
     """NEVER_LIVE where days, hours and seasons leave nothing between a beginning and an end."""
-    if schedule.starts is None or schedule.ends is None or _opens(schedule, seasons):
+    if schedule.starts is None or schedule.ends is None or schedule.local or _opens(schedule, seasons):
         return
     node = root.entries["schedule"][1] if isinstance(root, MapNode) and "schedule" in root.entries else root
     parts = {"days": schedule.days, "hours": schedule.hours, "season": schedule.seasons}
@@ -184,6 +209,16 @@ def _check_schedule(sheet: Sheet, seasons: tuple[Season, ...], schedule: Schedul
     message = f"no time between 'from' and 'until' is within {named}."
     unless = ", unless the market switches its season on" if schedule.seasons else ""
     sheet.warn(node, "NEVER_LIVE", message, f"Nobody gets the offer{unless}; correct one of them.")
+
+
+def _check_history(sheet: Sheet, offer: Offer, node: Node) -> None:
+    """REACHES_NOBODY where it begins for a booking when that is history."""
+    starts = offer.schedule.starts_relative
+    if starts is None or offer.about is None or offer.about.kind != "booking":
+        return
+    if starts.attribute == ARRIVAL and starts.offset_ms >= ARRIVED_MS:
+        message = f"a booking is history {span(ARRIVED_MS)} after its arrival, but the schedule begins {_told(starts)}."
+        sheet.warn(node, "REACHES_NOBODY", message, "Nobody gets the offer; correct one of them.")
 
 
 def _opens(schedule: Schedule, seasons: tuple[Season, ...]) -> bool:

@@ -11,7 +11,7 @@ from streams.findings import did_you_mean, listed, shown
 from streams.ids import Millis, PlacementId
 from streams.places import Places
 from streams.positioned_yaml import Node
-from streams.sheet import Sheet
+from streams.sheet import Sheet, written
 from streams.units import DURATIONS, WrittenTime, duration_ms, written_time
 
 ALIAS = "booking.sailing."
@@ -73,6 +73,8 @@ class Draft:
     purposes: tuple[str, ...] = ()
     unbound: bool = False
     """What is read belongs to no campaign yet: it has no subject and no purposes to be judged by."""
+    local: str = ""
+    """customer | port: the schedule has no zone of its own, it is read on the clock of whoever is asked."""
 
     def attribute(self, node: Node, name: str) -> Attribute | None:
         """The attribute behind a name at a node, which this campaign may ask about.
@@ -112,6 +114,11 @@ class Draft:
         """A written time in the campaign's zone."""
         found = self.sheet.parsed(node, name, self._written)
         if found is None:
+            return None
+        if self.local and not found.exact:
+            hint = f"Write its offset, '{written(node)[:10]}T15:00+01:00', or give the schedule a zone: Europe/Rome."
+            message = f"{name} would be another instant on the clock of every {self.local}."
+            self.sheet.error(node, "ZONE_MOVES", message, hint)
             return None
         if found.note:
             message, _, hint = found.note.partition(". ")

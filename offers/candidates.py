@@ -146,7 +146,7 @@ class Candidates:
     def _presentable(self, position: int, ahead: Ahead, quote: Quote | None) -> bool:
         """Whether eligibility.presentable() would find nothing, told without naming what."""
         offer = self.catalog.standing[position].offer
-        if offer.schedule.ends_relative is not None or (quote is None and offer.price is not None):
+        if offer.schedule.own or (quote is None and offer.price is not None):
             return False
         gaps = self._gaps.get(position)
         if gaps is None:

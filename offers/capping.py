@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import lru_cache
 
 from offers import schedule
-from offers.eligibility import instant_of
 from offers.offer import Limit, Offer, Suppression, Window
+from offers.own_time import instant_of
 from offers.proposition import Candidate, Code, Reason
 from streams.ids import Millis, OfferId
 from streams.instant import moment

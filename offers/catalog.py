@@ -17,6 +17,7 @@ from offers.layout_facts import (
     countdowns,
     freshness,
     grouped,
+    local_plans,
     reads,
     relative_ends,
     spans,
@@ -109,7 +110,7 @@ class Catalog:
         self.countdowns = countdowns(self.layout)
         """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
         self.relative_ends = relative_ends(self.layout)
-        """Instants of a subject at which offers end or may be shown again."""
+        """Instants of a subject at which offers begin, end or may be shown again."""
         self.spans = spans(self.layout)
         """Lengths in ms over which caps and suppressions look back."""
 
@@ -143,6 +144,8 @@ class Catalog:
         """Offers by what many of them share: schedule, placement, words, consent, selector."""
         plans = [offer.schedule for offer in self.layout]
         self._weekly = grouped((weekly(plan) for plan in plans), self.size)
+        self.local_plans = local_plans(self.layout)
+        """Days and hours on clocks that differ from customer to customer, or from port to port."""
         self._starts = np.array([0 if plan.starts is None else plan.starts for plan in plans], dtype=np.int64)
         self._ends = np.array([FOREVER if plan.ends is None else plan.ends for plan in plans], dtype=np.int64)
         steps = np.array(self.arms.instants, dtype=np.int64)

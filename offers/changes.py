@@ -7,10 +7,10 @@ from offers.catalog import Catalog, facts_of, subjects_of
 from offers.compiled import reason as reason_of
 from offers.condition import Condition, View, holds
 from offers.condition_words import Words, instant, length, ways
-from offers.eligibility import instant_of
 from offers.explain import Verdict
 from offers.index import layers
-from offers.offer import Limit, Offer, Schedule, Selector, Window
+from offers.offer import Limit, Offer, RelativeTime, Schedule, Selector, Window
+from offers.own_time import instant_of, told
 from offers.proposition import Code, Reason
 from streams.record import NOTHING, DecisionInputs, Subject
 
@@ -108,7 +108,10 @@ class _Teller:
         return (reason.detail or reason.code.value) if tell is None else tell(self, reason)
 
     def _start(self, reason: Reason) -> str:
-        return f"from {instant(self.offer.schedule.starts or 0, self.words.zone)} on"
+        schedule = self.offer.schedule
+        if schedule.starts is not None and self.inputs.now < schedule.starts:
+            return f"from {instant(schedule.starts, self.words.zone)} on"
+        return self._relative("from", schedule.starts_relative, reason)
 
     def _locale(self, reason: Reason) -> str:
         return f"a reader of {' or '.join(self.offer.representation.texts)} (asked for {self.inputs.request.locale})"
@@ -120,12 +123,13 @@ class _Teller:
         schedule = self.offer.schedule
         if schedule.ends is not None and self.inputs.now >= schedule.ends:
             return f"before {instant(schedule.ends, self.words.zone)}"
-        at = None if schedule.ends_relative is None else instant_of(schedule.ends_relative, self.subject.facts)
-        if at is None or schedule.ends_relative is None:
+        return self._relative("before", schedule.ends_relative, reason)
+
+    def _relative(self, word: str, relative: RelativeTime | None, reason: Reason) -> str:
+        at = None if relative is None else instant_of(relative, self.subject.facts)
+        if at is None or relative is None:
             return reason.detail
-        relative = schedule.ends_relative
-        side = "before" if relative.offset_ms < 0 else "after"
-        return f"before {instant(at, self.words.zone)}, {length(abs(relative.offset_ms))} {side} {relative.attribute}"
+        return f"{word} {instant(at, self.words.zone)}, {told(relative)}"
 
     def _withheld(self, reason: Reason) -> str:
         consent, profile = self.offer.consent, self.inputs.profile
@@ -141,7 +145,7 @@ class _Teller:
 _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
     Code.NOT_STARTED: _Teller._start,
     Code.EXPIRED: _Teller._end,
-    Code.NOT_SCHEDULED: lambda teller, reason: _plan(teller.offer.schedule),
+    Code.NOT_SCHEDULED: lambda teller, reason: _plan(teller.offer.schedule, reason),
     Code.PLACEMENT_NOT_ASKED: lambda teller, reason: f"in {' or '.join(teller.offer.placements)}",
     Code.LOCALE_MISSING: _Teller._locale,
     Code.CONSENT_MISSING: _Teller._withheld,
@@ -167,13 +171,15 @@ def _window(window: Window) -> str:
     return f"in this {window.unit}" if window.kind == "calendar" else ""
 
 
-def _plan(schedule: Schedule) -> str:
+def _plan(schedule: Schedule, reason: Reason) -> str:
     parts = [f"in {' or '.join(schedule.seasons)}"] if schedule.seasons else []
     parts += [f"on {', '.join(DAYS[day] for day in schedule.days)}"] if schedule.days else []
     if schedule.hours is not None:
         begin, end = schedule.hours
-        parts.append(f"{begin // 60:02}:{begin % 60:02} to {end // 60:02}:{end % 60:02} {schedule.zone}")
-    return " ".join(parts)
+        parts.append(f"{begin // 60:02}:{begin % 60:02} to {end // 60:02}:{end % 60:02}")
+    if schedule.hours is not None and not schedule.local:
+        parts.append(schedule.zone)
+    return f"{' '.join(parts)} ({reason.detail})" if reason.detail else " ".join(parts)
 
 
 def _about(selector: Selector) -> str:

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 
-from offers.offer import RelativeTime
+from offers.own_time import untimely
 from offers.proposition import Candidate, Code, Reason
 from offers.wording import missing_placeholders
-from streams.attributes import Facts
-from streams.ids import Millis
 from streams.record import DecisionInputs
 
 PRICED = ("price", "discount")
@@ -30,13 +28,8 @@ def presentable(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
 def obstacles(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
     """Everything that keeps a candidate from being shown whatever its conditions say."""
     offer, subject = candidate.offer, candidate.subject
-    ends = offer.schedule.ends_relative
-    if ends is not None:
-        at = instant_of(ends, subject.facts)
-        if at is None:
-            yield Reason(Code.CONTEXT_MISSING, offer.where, f"{ends.attribute} is not known")
-        elif inputs.now >= at:
-            yield Reason(Code.EXPIRED, offer.where, f"over for {subject.key or 'everybody'}")
+    if offer.schedule.own:
+        yield from untimely(offer.schedule, offer.where, candidate.view, subject.key)
     quote = candidate.quote
     unpriced = offer.price is not None and quote is None
     if offer.price is not None and unpriced:
@@ -45,9 +38,3 @@ def obstacles(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
     told = [name for name in missing if not (unpriced and name in PRICED)]
     if told:
         yield Reason(Code.CONTEXT_MISSING, offer.where, f"{', '.join(told)} in the text cannot be filled")
-
-
-def instant_of(relative: RelativeTime, facts: Facts) -> Millis | None:
-    """`90 min before sailing.departure` for this subject; None: the fact is missing."""
-    fact = facts.get(relative.attribute)
-    return fact[0] + relative.offset_ms if fact is not None and isinstance(fact[0], int) else None

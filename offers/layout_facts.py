@@ -7,6 +7,7 @@ from offers import bits
 from offers.bits import Words
 from offers.condition import leaves
 from offers.index import layers
+from offers.local_zone import CUSTOMER, CUSTOMER_ZONES
 from offers.offer import Offer, RelativeTime, Representation, Schedule
 from streams.ids import Millis
 
@@ -19,6 +20,8 @@ def weekly(plan: Schedule) -> Schedule:
     """What of a schedule many share. The rest is two instants, which a catalog of 20,000 took .6 s to go through one by
 
     one, at every boundary of any of them."""
+    if plan.local:
+        return Schedule(seasons=plan.seasons)
     return Schedule(zone=plan.zone, days=plan.days, hours=plan.hours, seasons=plan.seasons)
 
 
@@ -36,6 +39,8 @@ def grouped(keys: Iterable[Shared], size: int) -> dict[Shared, Words]:
 
 def reads(layout: Sequence[Offer]) -> frozenset[str]:
     asked = {leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part)}
+    if any(offer.schedule.local == CUSTOMER for offer in layout):
+        asked.update(CUSTOMER_ZONES)
     return frozenset(asked | {FRIENDS_BOOKED} if _tells(layout, FRIENDS_BOOKED) else asked)
 
 
@@ -77,9 +82,15 @@ def countdowns(layout: Sequence[Offer]) -> tuple[Millis, ...]:
 
 
 def relative_ends(layout: Sequence[Offer]) -> frozenset[RelativeTime]:
-    ends = {offer.schedule.ends_relative for offer in layout}
+    ends = {end for offer in layout for end in (offer.schedule.starts_relative, offer.schedule.ends_relative)}
     ends |= {rule.until for offer in layout for rule in offer.suppress}
     return frozenset(end for end in ends if end is not None)
+
+
+def local_plans(layout: Sequence[Offer]) -> tuple[Schedule, ...]:
+    """Days and hours that are read on the clock of whoever is asked."""
+    found = dict.fromkeys(offer.schedule for offer in layout if offer.schedule.local)
+    return tuple(dict.fromkeys(Schedule(days=plan.days, hours=plan.hours, local=plan.local) for plan in found))
 
 
 def spans(layout: Sequence[Offer]) -> tuple[Millis, ...]:

@@ -35,6 +35,14 @@ class Schedule:
     """[from, until) in minutes of the local day; until <= from runs over midnight (the day is that of the start)."""
     seasons: tuple[str, ...] = ()
     """Any of these seasons must be active."""
+    starts_relative: RelativeTime | None = None
+    local: str = ""
+    """customer | port: days and hours are read on the clock of whoever is asked, not in `zone`."""
+
+    @property
+    def own(self) -> bool:
+        """Whether it depends on who is asked, or on what the offer is about."""
+        return self.ends_relative is not None or self.starts_relative is not None or bool(self.local)
 
 
 @dataclass(frozen=True, slots=True)

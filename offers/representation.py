@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from offers import money, schedule
 from offers.condition import leaves
-from offers.eligibility import instant_of
 from offers.locale import choose, conventions
 from offers.money import Quote
 from offers.offer import ImageVariant, Offer, Placement, Price, RelativeTime, Schedule
+from offers.own_time import instant_of, own_plan
 from offers.prior_price import prior_of
 from offers.proposition import Candidate, Item, Offline, Picture, PlacementSlate, PriceTag, PriorTag, Shown, Slate, Slot
 from offers.wording import Wording, Writing, wording
@@ -188,8 +188,9 @@ def _ends(candidate: Candidate, now: Millis, seasons: tuple[str, ...]) -> Iterat
     plan, facts = candidate.offer.schedule, candidate.subject.facts
     if plan.ends is not None:
         yield plan.ends
-    if plan.days or plan.hours is not None:
-        yield _closes(plan, now // MINUTE_MS, seasons)
+    days_and_hours = own_plan(plan, candidate.view) if plan.days or plan.hours is not None else None
+    if days_and_hours is not None:
+        yield _closes(days_and_hours, now // MINUTE_MS, seasons)
     if plan.ends_relative is not None and (at := instant_of(plan.ends_relative, facts)) is not None:
         yield at
     sails = (instant_of(DEPARTURE, facts), instant_of(ARRIVAL, facts))

@@ -23,7 +23,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def status(schedule: Schedule, now: Millis, seasons: tuple[str, ...]) -> Code | None:
-    """Why the offer is not live at `now`, or None: live. Relative ends belong to the subject, not to this."""
+    """Why the offer is not live at `now`, or None: live. own_time judges what is relative, and local clocks."""
     if schedule.starts is not None and now < schedule.starts:
         return Code.NOT_STARTED
     if schedule.ends is not None and now >= schedule.ends:
@@ -34,7 +34,7 @@ def status(schedule: Schedule, now: Millis, seasons: tuple[str, ...]) -> Code | 
 
 
 def _in_week(schedule: Schedule, now: Millis) -> bool:
-    if not schedule.days and schedule.hours is None:
+    if schedule.local or (not schedule.days and schedule.hours is None):
         return True
     local = moment(now).astimezone(zone(schedule.zone))
     minute = local.hour * 60 + local.minute
@@ -56,7 +56,7 @@ def next_change(schedule: Schedule, now: Millis) -> Millis | None:
     It may be earlier than the change itself, never later.
     """
     instants = [at for at in (schedule.starts, schedule.ends) if at is not None and at > now]
-    if schedule.hours is not None or schedule.days:
+    if (schedule.hours is not None or schedule.days) and not schedule.local:
         instants.append(_next_local(schedule, now))
     return min(instants, default=None)
 

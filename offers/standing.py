@@ -46,7 +46,7 @@ def standings(layout: Sequence[Offer], residual: Callable[[int, Offer], tuple[Ch
 def _standing(offer: Offer, residual: tuple[Check, ...], price: int) -> Standing:
     by_market = offer.price is not None and offer.price.source is not None
     quote = None if offer.price is None or by_market else price_of(offer.price, {}, 0)
-    lasting = offer.schedule.ends_relative is None and not by_market
+    lasting = not offer.schedule.own and not by_market
     presentable = lasting and always_complete(offer.representation, quote)
     value = None if by_market and offer.value.margin else worth(offer, None if quote is None else quote.minor)
     about = None if offer.about is None else offer.about.key

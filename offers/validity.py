@@ -1,15 +1,16 @@
 """How long a decision holds: the first instant at which time alone may change it."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from offers.catalog import Catalog, facts_of
-from offers.condition import LOCATION
-from offers.eligibility import instant_of
+from offers.condition import LOCATION, View
+from offers.own_time import instant_of, next_changes
 from offers.proposition import Slate
 from offers.representation import expires
 from streams.ids import Millis
 from streams.profile import BUCKET_MS, bucket_of
-from streams.record import DecisionInputs, Subject
+from streams.record import NOTHING, DecisionInputs, Subject
 
 
 def valid_until(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, ...]) -> Millis:
@@ -48,6 +49,16 @@ def _boundaries(inputs: DecisionInputs, catalog: Catalog, slates: tuple[Slate, .
         for subject in subjects:
             yield subject.changes_at
             yield from _subject_ends(subject, inputs, catalog)
+    if catalog.local_plans:
+        yield from _local_changes(inputs, catalog)
+
+
+def _local_changes(inputs: DecisionInputs, catalog: Catalog) -> Iterator[Millis]:
+    """Days and hours on the clocks of the customer and of the subjects' ports."""
+    facts = facts_of(inputs)
+    for subject in (NOTHING, *chain.from_iterable(inputs.subjects.values())):
+        view = View(facts, subject.facts, inputs.whereabouts, catalog.places, inputs.now)
+        yield from next_changes(catalog.local_plans, view)
 
 
 def _freshness_ends(inputs: DecisionInputs, catalog: Catalog) -> Iterator[Millis]:

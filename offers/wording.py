@@ -15,6 +15,7 @@ import msgspec
 
 from offers import formats, money
 from offers.condition import View
+from offers.local_zone import zone_of
 from offers.locale import Conventions, choose
 from offers.money import Quote, saved_percent
 from offers.offer import Offer, Representation, Text
@@ -247,12 +248,15 @@ def _currency(name: str, writing: Writing) -> str:
 def _zone(name: str, writing: Writing) -> str:
     """Where a time is told: an arrival in the port of destination, all else in the port of origin of the sailing,
 
-    without a sailing in the zone of the offer's schedule.
+    without a sailing in the zone of the offer's schedule, or of the clock that it is read on.
     """
     view = writing.view
     end = "sailing.destination" if name == "sailing.arrival" else "sailing.origin"
     port = view.places.ports.get(str(_fact(end, view)))
-    return writing.offer.schedule.zone if port is None else port.zone
+    if port is not None:
+        return port.zone
+    plan = writing.offer.schedule
+    return (zone_of(plan.local, view) if plan.local else None) or plan.zone
 
 
 _USUAL: Mapping[str, str] = MappingProxyType({"price": "money", "discount": "percent", "distance": "distance"})

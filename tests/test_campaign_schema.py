@@ -26,7 +26,7 @@ SEEN = {
 """Codes of faults that lie in a file's own keys and values, which an editor sees too."""
 UNSEEN = {
     "key_missing-collection", "key_missing-line", "out_of_range-mean", "out_of_range-ttl", "out_of_range-holdout",
-    "name_invalid-arm", "number_invalid-share",
+    "name_invalid-arm", "number_invalid-share", "unit_missing-beside",
 }  # fmt: skip
 """Files with such a code whose fault lies in two keys together, or in how much a quantity is."""
 

@@ -46,7 +46,7 @@ def completed(block: str) -> str:
 
 
 def test_the_page_has_blocks_of_both_kinds() -> None:
-    assert (len(GOOD), len(BAD)) == (5, 1)
+    assert len(GOOD) >= 5 and len(BAD) >= 1
 
 
 @pytest.mark.parametrize("block", GOOD, ids=range(len(GOOD)))

@@ -9,7 +9,7 @@ from offers.condition import All, AnyOf, Leaf, Op
 from offers.condition_words import Words
 from offers.decide import decide
 from offers.explain import explain
-from offers.offer import Limit, Offer, Placement, Schedule, Selector, Suppression, Window
+from offers.offer import Limit, Offer, Placement, RelativeTime, Schedule, Selector, Suppression, Window
 from offers.proposition import Code
 from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS, HOUR_MS
@@ -22,6 +22,7 @@ from tests.test_explain import CASES, explained
 
 CARD = PlacementId("app.trip.card")
 BOOKINGS = Selector("booking")
+DEPARTURE = "sailing.departure"
 GOLD, YOUNG = Leaf("customer.tier", Op.IN, ("gold",)), Leaf("customer.age", Op.RANGE, high=26.0)
 NO_ONE_CHANGE = {"PLACEMENT_NOT_ASKED", "NO_SUBJECT"}
 
@@ -56,6 +57,18 @@ def test_codes_are_told_as_what_would_have_to_be() -> None:
         "in summer or winter on Sat, Sun 09:00 to 18:30 Europe/Rome": (
             offer("o", schedule=Schedule("Europe/Rome", days=(6, 7), hours=(540, 1110), seasons=("summer", "winter"))),
             {},
+        ),
+        "18:00 to 20:00 (it is Sun 22 Nov 2026 03:00 in Asia/Tokyo)": (
+            offer("o", schedule=Schedule(hours=(1080, 1200), local="customer")),
+            {"context": {"context.zone": ("Asia/Tokyo", NOW)}},
+        ),
+        "all it needs to be told (context.zone or customer.zone is not known)": (
+            offer("o", schedule=Schedule(hours=(1080, 1200), local="customer")),
+            {},
+        ),
+        "from Sat 21 Nov 2026 18:30, 2 d before sailing.departure": (
+            offer("o", about=BOOKINGS, schedule=Schedule(starts_relative=RelativeTime(DEPARTURE, -2 * DAY_MS))),
+            {"subjects": {BOOKINGS.key: (Subject("booking:b", {DEPARTURE: (NOW + 2 * DAY_MS + HOUR_MS // 2, NOW)}),)}},
         ),
     }
     assert {

@@ -4,8 +4,9 @@ import msgspec
 
 from offers.compiled import LAYERS, check
 from offers.condition import Leaf, Op
-from offers.eligibility import instant_of, obstacles, presentable, rule_out
+from offers.eligibility import obstacles, presentable, rule_out
 from offers.offer import Offer, Price, RelativeTime, Representation, Schedule, Selector
+from offers.own_time import instant_of
 from offers.proposition import Code, Reason
 from streams.instant import HOUR_MS, MINUTE_MS
 from streams.record import NOTHING, FactDict, Subject

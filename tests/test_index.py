@@ -1,6 +1,7 @@
 """The index is a sound superset and with the residual equals the plain evaluator (idea 4)."""
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from offers.catalog import Catalog
 from offers.condition import ALWAYS, LOCATION, All, AnyOf, Condition, Leaf, Op, negate
 from offers.eligibility import rule_out
 from offers.index import LEAST_SHARED
-from offers.offer import Offer, Schedule, Selector
+from offers.offer import Offer, RelativeTime, Schedule, Selector
 from offers.shortlist import take
 from streams.attributes import Value
 from streams.places import Fix, Places, Whereabouts
@@ -47,6 +48,13 @@ def values_of(attribute: str) -> st.SearchStrategy[Value]:
 
 
 SHARED = ("customer.tier", "customer.age", "customer.tastes", "customer.home", "customer.newsletter", "context.weather")
+VOYAGES: list[FactDict] = [
+    {},
+    {"sailing.departure": (NOW, NOW), "sailing.origin": ("ITLIV", NOW)},
+    {"sailing.departure": (NOW + HOUR, NOW), "sailing.origin": ("ITOLB", NOW)},
+    {"sailing.departure": (NOW - HOUR, NOW)},
+]
+CLOCKS: list[FactDict] = [{"context.zone": (zone, NOW)} for zone in ("Europe/Rome", "Asia/Tokyo", "Nowhere")]
 SUBJECT = ("booking.accommodation", "market.cabins_free.inside")
 
 
@@ -94,6 +102,18 @@ def conditions(attributes: tuple[str, ...]) -> st.SearchStrategy[Condition]:
     )
 
 
+DEPARTURES = [RelativeTime("sailing.departure", ms) for ms in (-HOUR, 0, HOUR)]
+PLANS = [
+    *[Schedule()] * 6,
+    *(Schedule(starts=NOW + ms) for ms in (-HOUR, HOUR)),
+    *(Schedule(starts_relative=start) for start in DEPARTURES),
+    *(Schedule(starts_relative=start, ends_relative=end) for start, end in pairwise(DEPARTURES)),
+    *(Schedule(days=(6,), hours=(18 * 60, 19 * 60), local=local) for local in ("", "customer", "port")),
+    *(Schedule(days=(7,), ends_relative=DEPARTURES[2], local=local) for local in ("customer", "port")),
+]
+"""Schedules of every kind: instants, relative to the subject, on a clock of its own."""
+
+
 @st.composite
 def offers(draw: st.DrawFn) -> list[Offer]:
     """Up to a dozen offers, about nothing or about bookings."""
@@ -102,7 +122,6 @@ def offers(draw: st.DrawFn) -> list[Offer]:
         about = draw(st.sampled_from([None, BOOKINGS]))
         names = (*SHARED, *SUBJECT) if about else SHARED
         known = conditions(names)
-        starts = draw(st.sampled_from([None, NOW - HOUR, None, NOW + HOUR]))
         locales = draw(st.sampled_from([("it", "en"), ("de",), ("fr", "it")]))
         found.append(
             offer(
@@ -111,7 +130,7 @@ def offers(draw: st.DrawFn) -> list[Offer]:
                 applicability=draw(st.one_of(st.just(ALWAYS), st.just(ALWAYS), known)),
                 suitability=draw(st.one_of(st.just(ALWAYS), st.just(ALWAYS), leaf(names))),
                 about=about,
-                schedule=Schedule(starts=starts),
+                schedule=draw(st.sampled_from(PLANS)),
                 representation=representation(locales, draw(st.sampled_from([None, locales[0]]))),
             )
         )
@@ -138,13 +157,14 @@ def whereabouts(draw: st.DrawFn) -> Whereabouts:
 @st.composite
 def situations(draw: st.DrawFn) -> DecisionInputs:
     """A customer with up to three bookings, somewhere."""
+    sails = st.sampled_from(VOYAGES)
     bookings = tuple(
-        Subject(f"booking:b{number}", draw(facts(SUBJECT)), {"booking_id": f"b{number}"})
+        Subject(f"booking:b{number}", draw(facts(SUBJECT)) | draw(sails), {"booking_id": f"b{number}"})
         for number in range(draw(st.integers(0, 3)))
     )
     return inputs(
         draw(facts(tuple(name for name in SHARED if name.startswith("customer")))),
-        context=draw(facts(("context.weather",))),
+        context=draw(facts(("context.weather",))) | draw(st.sampled_from([{}, *CLOCKS])),
         subjects={BOOKINGS.key: bookings},
         whereabouts=draw(whereabouts()),
         locale=draw(st.sampled_from(["it", "de-AT", "fr-CA", "ja"])),

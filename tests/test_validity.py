@@ -20,7 +20,7 @@ from streams.ids import CustomerId, DecisionId, Millis
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, format_instant
 from streams.places import Fix
 from streams.profile import CounterKey, MaskedProfile, bucket_of
-from streams.record import PlacementRequest, Request
+from streams.record import FactDict, PlacementRequest, Request
 from tests.catalogs import HERO, NOW, catalog, offer
 from tests.deciding import counters, declared, happened
 from tests.geography import LIVORNO, PLACES
@@ -75,6 +75,11 @@ FAMILIES: list[list[Offer]] = [
            limits=(Limit("exposed", "customer", "all", 1, Window("calendar", unit=unit, zone="Asia/Kathmandu")),))
      for unit in ("day", "week")],
     [offer("hours", schedule=Schedule("Europe/Rome", hours=(19 * 60 + 5, 19 * 60 + 20), days=(6, 7)))],
+    [offer(f"since{ms}", about=BOOKINGS, schedule=Schedule(starts_relative=RelativeTime("sailing.departure", ms)))
+     for ms in RELATIVE],
+    [offer("own-hours", schedule=Schedule(hours=(19 * 60 + 5, 19 * 60 + 20), local="customer"))],
+    [offer("port-hours", about=BOOKINGS, schedule=Schedule(hours=(19 * 60 + 5, 19 * 60 + 20), local="port"))],
+    [offer("near-hours", schedule=Schedule(hours=(19 * 60 + 5, 19 * 60 + 20), days=(6,), local="port"))],
     [offer("ends", schedule=Schedule(starts=NOW + 17 * MINUTE_MS + 3, ends=NOW + 41 * MINUTE_MS + 7))],
     [offer("autumn", schedule=Schedule(seasons=("autumn",)))],
 ]  # fmt: skip
@@ -131,12 +136,20 @@ def profiles(draw: st.DrawFn, now: Millis) -> MaskedProfile:
 
 
 @st.composite
+def clocks(draw: st.DrawFn, now: Millis) -> FactDict:
+    """What the phone says of its clock."""
+    return draw(st.sampled_from([{}, *({"context.zone": (zone, now)} for zone in ("Europe/Rome", "Asia/Kathmandu"))]))
+
+
+@st.composite
 def situations(draw: st.DrawFn) -> Situation:
     """A customer at an instant shortly before many things change."""
     spot = st.sampled_from([0, 5 * MINUTE_MS - 1, 12 * MINUTE_MS, 17 * MINUTE_MS, 41 * MINUTE_MS])
     now = NOW + draw(spot) + draw(st.integers(0, 20 * MINUTE_MS))
     fix = Fix(LIVORNO.lat, LIVORNO.lon, 20, min(now, draw(moments(now, -FRESH[1]))))
-    request = Request(CustomerId("c"), (PlacementRequest(HERO, 60),), "it", {"context.weather": ("rainy", now)})
+    request = Request(
+        CustomerId("c"), (PlacementRequest(HERO, 60),), "it", {"context.weather": ("rainy", now)} | draw(clocks(now))
+    )
     return Situation(
         decision_id=DecisionId("d-1"),
         now=now,
