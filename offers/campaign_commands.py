@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from offers import plan_commands, tryout
+from offers import plan_commands, reach_commands, tryout
 from offers.check_report import report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
@@ -20,6 +20,7 @@ from streams.settings import from_environment
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 campaigns.command("plan")(plan_commands.plan)
 campaigns.command("contexts")(plan_commands.export)
+campaigns.command("reach")(reach_commands.reach)
 
 
 @campaigns.command("check")

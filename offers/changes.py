@@ -117,7 +117,7 @@ class _Teller:
         return f"a reader of {' or '.join(self.offer.representation.texts)} (asked for {self.inputs.request.locale})"
 
     def _about(self, reason: Reason) -> str:
-        return "something to be about" if self.offer.about is None else _about(self.offer.about)
+        return "something to be about" if self.offer.about is None else about_words(self.offer.about)
 
     def _end(self, reason: Reason) -> str:
         schedule = self.offer.schedule
@@ -182,7 +182,8 @@ def _plan(schedule: Schedule, reason: Reason) -> str:
     return f"{' '.join(parts)} ({reason.detail})" if reason.detail else " ".join(parts)
 
 
-def _about(selector: Selector) -> str:
+def about_words(selector: Selector) -> str:
+    """What an offer is about, as something to have: `an open booking`."""
     within = f" within {length(selector.within_ms)}" if selector.within_ms else ""
     if selector.kind == "booking":
         return "an open booking"

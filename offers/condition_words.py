@@ -25,6 +25,13 @@ class Words:
             return _place(leaf)
         return f"{leaf.attribute} {self._test(leaf, self.attributes.of_fact(leaf.attribute))}"
 
+    def sentence(self, condition: Condition) -> str:
+        """What a whole condition asks for."""
+        if isinstance(condition, Leaf):
+            return self.wanted(condition)
+        joint = " or " if isinstance(condition, AnyOf) else " and "
+        return joint.join(_grouped(child, self.sentence(child)) for child in condition.children)
+
     def unmet(self, leaf: Leaf, view: View) -> str:
         """What a leaf that does not hold asks for, and what was found instead."""
         return f"{self.wanted(leaf)} ({self.found(leaf, view)})"
@@ -94,6 +101,10 @@ class Words:
             return f"{below if low else above} {end}"
         least, most = ("from", "until") if times else ("at least", "at most")
         return f"{least if low else most} {end}"
+
+
+def _grouped(condition: Condition, words: str) -> str:
+    return words if isinstance(condition, Leaf) else f"({words})"
 
 
 def unmet_leaves(condition: Condition, view: View) -> tuple[Leaf, ...]:

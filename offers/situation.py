@@ -68,6 +68,12 @@ def situate(
     )
 
 
+DERIVED = frozenset(
+    f"context.{name}" for name in ("local_hour", "weekday", "month", "season", "nearest_port", "nearest_port_distance")
+)
+"""What the clock and the whereabouts say of the context; the rest is said by the app that asks."""
+
+
 def derived_context(found: Situation, places: Places, seasons: tuple[str, ...]) -> FactDict:
     """context.* facts of the clock and the whereabouts; the clock is that of the customer's place."""
     nearest = places.nearest_port(found.whereabouts)

@@ -33,6 +33,12 @@ class MarketStore:
             raise Stop("MARKET_FORMAT", message)
         return decode(zstandard.ZstdDecompressor().decompress(state))
 
+    def latest(self) -> Market | None:
+        """The snapshot of whatever log it is of, for who only looks; None: there is none. Raises Stop MARKET_FORMAT."""
+        with store_errors():
+            epoch = cast(bytes | None, self._client.hget(self._key, "epoch"))
+        return None if epoch is None else self.load(epoch.decode())
+
     def save(self, market: Market) -> bool:
         """Keep it unless the stored one of the same epoch is further; False then."""
         state = zstandard.ZstdCompressor(level=3).compress(encode(market))
