@@ -80,6 +80,9 @@ def load_campaign(folder: Path, file: Path) -> LoadedFolder:
 
 def load_declared(folder: Path) -> LoadedFolder:
     """Its attributes and places alone, with what is wrong in them."""
+    if not folder.is_dir():
+        message, hint = f"{folder} is not a folder.", "Name the folder that attributes.yaml is in."
+        return LoadedFolder(None, None, None, (Finding(".", 1, 1, "FOLDER_MISSING", message, hint),))
     declared, findings = read_attributes(folder / ATTRIBUTES)
     attributes = None if has_errors(findings) else _attribute_set(declared, findings)
     places = _places(folder, findings)

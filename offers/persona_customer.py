@@ -7,9 +7,10 @@ from offers.campaign_draft import Draft
 from offers.campaign_values import read_value
 from offers.catalog import Catalog
 from streams.attributes import Attribute, AttributeSet, Kind, Value
+from streams.findings import shown
 from streams.ids import Millis, OfferId
 from streams.instant import DAY_MS
-from streams.positioned_yaml import ListNode, Node
+from streams.positioned_yaml import ListNode, MapNode, Node
 from streams.profile import BookingFact, Cell, CounterKey, MaskedProfile, ProfileFacts, bucket_of
 from streams.profile_mask import FRIEND_BOOKED, mask
 from streams.units import MAX_DURATION_MS
@@ -90,7 +91,7 @@ def _count(counters: dict[CounterKey, dict[int, int]], met: Met, catalog: Catalo
 def read_customer(draft: Draft, node: Node, offers: Collection[str]) -> Customer:
     """Everything a persona says of the customer; `offers` are those it may have met."""
     sheet = draft.sheet
-    fields = sheet.fields(node, "customer", KEYS)
+    fields = sheet.fields(_beside_facts(draft, node), "customer", KEYS)
     words = draft.words
     channels = sorted({placement.channel for placement in words.placements.values()})
     return Customer(
@@ -102,6 +103,18 @@ def read_customer(draft: Draft, node: Node, offers: Collection[str]) -> Customer
         friends_on=_friends(draft, fields.get("friends_on")),
         heard_ms=_age(draft, fields.get("heard"), "heard", DAY_MS),
     )
+
+
+def _beside_facts(draft: Draft, node: Node) -> Node:
+    """The node without attributes that stand where `facts` should; each is a finding that says so."""
+    if not isinstance(node, MapNode):
+        return node
+    known = short_names(draft.words.attributes, "customer", ("friends", *KEYS))
+    astray = [word for name, (word, _) in node.entries.items() if name in known]
+    for word in astray:
+        message = f"customer has no key {shown(word.text)}: attributes stand below 'facts'."
+        draft.sheet.error(word, "UNKNOWN_KEY", message, f"Write 'facts: {{{word.text}: ...}}'.")
+    return MapNode({name: entry for name, entry in node.entries.items() if name not in known}, node.line, node.column)
 
 
 def short_names(attributes: AttributeSet, scope: str, without: Collection[str] = ()) -> dict[str, Attribute]:

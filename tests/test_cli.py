@@ -104,7 +104,7 @@ def _copy(source: Path, target: Path) -> None:
 def test_a_folder_that_is_not_there_and_a_format_that_is_none(shell: Shell, tmp_path: Path) -> None:
     done = shell.run("campaigns", "check", str(tmp_path / "nowhere"))
     assert done.exit_code == 1
-    assert done.stdout.startswith("attributes.yaml:1:1: UNREADABLE")
+    assert done.stdout.startswith(".:1:1: FOLDER_MISSING")
     done = shell.run("campaigns", "check", str(CAMPAIGNS), "--format", "xml")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "'xml' is not one of" in done.stderr

@@ -56,12 +56,20 @@ def test_a_folder_is_loaded_with_everything_it_declares() -> None:
 
 
 def test_nothing_there_is_a_finding_for_each_missing_part(tmp_path: Path) -> None:
-    loaded = load_folder(tmp_path / "nothing")
+    loaded = load_folder(tmp_path)
     assert (loaded.attributes, loaded.places, loaded.campaigns) == (None, None, None)
     assert [(finding.path, finding.code) for finding in loaded.findings] == [
         ("attributes.yaml", "UNREADABLE"),
         ("places", "PLACES_MISSING"),
     ]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file.yaml"])
+def test_a_folder_that_is_none_is_said_once(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file.yaml").write_text("campaign: a")
+    (finding,) = load_folder(tmp_path / name).findings
+    assert finding.code == "FOLDER_MISSING"
+    assert f"{name} is not a folder. Name the folder that attributes.yaml is in." in str(finding)
 
 
 def test_missing_placements_are_said_once(folder: Path) -> None:

@@ -105,6 +105,10 @@ def test_who_says_nothing_is_asked_for_every_placement_and_is_nowhere(read: Read
 
 
 MISTAKES = {
+    "customer: {loyalty_tier: gold, facts: {}}": (
+        "p.yaml:1:12: UNKNOWN_KEY customer has no key 'loyalty_tier': attributes stand below 'facts'. "
+        "Write 'facts: {loyalty_tier: ...}'."
+    ),
     "customers: {}": "p.yaml:1:1: UNKNOWN_KEY the persona has no key 'customers'. Did you mean 'customer'?",
     "zone: Europe/Roma": "p.yaml:1:7: ZONE_UNKNOWN 'Europe/Roma' is not a time zone. Did you mean 'Europe/Rome'?",
     "customer: {facts: {pet: yes}}": (
