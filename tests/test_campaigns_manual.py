@@ -80,7 +80,8 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
     documented = set(re.findall(r"`([A-Z0-9_]+)`", PAGE[PAGE.index("| code | what is wrong |") :]))
     bad = {file.stem.partition("-")[0].upper() for file in (HERE / "campaigns_bad").glob("*.yaml")}
     of_other_files = {
-        "UNREADABLE", "FILE_TOO_BIG", "WRONG_SUFFIX", "FILE_MISSING", "FOLDER_MISSING", "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
+        "UNREADABLE", "FILE_TOO_BIG", "WRONG_SUFFIX", "FILE_MISSING", "FOLDER_MISSING",
+        "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
         "UNKNOWN_OFFER", "UNKNOWN_REGION", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
         "CONDITION_CIRCLE", "CONDITION_TOO_BIG",
     }  # fmt: skip
