@@ -2,30 +2,36 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import thread_time
 
-from offers import revisions
+from offers import last_wanted, revisions
 from offers.catalog import Catalog
 from offers.engine import Engine
-from offers.ledger import Ledger
+from offers.folder_watch import POLL_S, FolderWatch, Stamp, stamp_of
+from offers.ledger import Ledger, Wanted
+from offers.published import Published
 from scoring.features import Propensity
 from scoring.propensity import load, prior
 from streams import telemetry
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput, OffingError
-from streams.ids import RevisionId
+from streams.ids import Millis
 
-POLL_S = 0.25
-LOOKING = 0.02
-"""Most of a core's time that looking for changes may take: of 100,000 files one look takes .5 s."""
 PRIOR = "prior"
 MODEL_UNAVAILABLE = "model_unavailable"
 KEPT_CATALOGS = 8
 MISTAKES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
+REFUSED = (OffingError, OSError)
+UNUSABLE = "FILE_UNUSABLE"
 logger = logging.getLogger("offing.activation")
+
+
+def host_clock() -> Millis:
+    """By which publications that wait for their time become active."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +41,22 @@ class Sources:
     campaigns: Path
     artifacts: Path
     ledger: Ledger
-
-
-Stamp = tuple[tuple[str, int, int], ...]
-"""(path, size, mtime in ns) of every file: cheap to look at four times a second."""
+    published: bool = False
+    """Revisions are those published in the ledger; else the folder of campaigns is the revision."""
+    clock: Callable[[], Millis] = host_clock
 
 
 class Activation:
-    """The engine of this process. `engine()` never blocks; a bad folder or model leaves the old one in place."""
+    """The engine of this process. `engine()` never blocks; whatever is bad leaves the old one in place."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._stamp: Stamp = ()
-        self._look_s = 0.0
+        self._watch = FolderWatch(sources.campaigns, sources.artifacts)
+        self._published = Published(sources.artifacts)
+        self._last_wanted = last_wanted.path_of(sources.artifacts, sources.ledger.namespace)
+        self._wanted: Wanted | None = None
+        self._whole: Catalog | None = None
+        """The active revision before stops."""
         self._model = PRIOR
         self._model_stamp: Stamp = ()
         self._stop = threading.Event()
@@ -55,6 +64,9 @@ class Activation:
         self._kept: dict[str, Catalog] = {}
         self._keeping = threading.Lock()
         self._engine: Engine | None = None
+        self._troubles: dict[str, tuple[str, str]] = {}
+        """What is not followed -> (code, message)."""
+        self._now: Millis = 0
         self.on_swap: Callable[[Engine], None] = lambda _: None
 
     def engine(self) -> Engine:
@@ -63,11 +75,20 @@ class Activation:
             raise InvalidInput("NOT_READY", "no revision is loaded yet")
         return self._engine
 
+    def troubles(self) -> tuple[str, ...]:
+        """Codes of what is wanted and could not be had, so that something else runs; for readiness."""
+        return tuple(sorted({code for code, _ in self._troubles.values()}))
+
     def load(self) -> Engine:
-        """Load what is active; blocks. Raises InvalidInput CAMPAIGNS_INVALID: at start there is no old one to keep."""
-        self._stamp = stamp_of(self._sources.campaigns)
-        catalog = revisions.catalog_of(revisions.keep(self._sources.campaigns, self._sources.artifacts))
-        self._swap(self._with_model(catalog, self._active_model()))
+        """Load what is active; blocks. Raises InvalidInput CAMPAIGNS_INVALID or NOTHING_PUBLISHED, NotFound
+
+        REVISION_UNKNOWN, Retry LEDGER_UNAVAILABLE: at start there is no old one to keep.
+        """
+        wanted = self._now_wanted()
+        kept = self._published.first(wanted) if self._sources.published else self._watch.keep()
+        self._whole = revisions.catalog_of(kept)
+        catalog = self._without_stopped(self._whole, wanted)
+        self._swap(self._with_model(catalog, wanted.model or PRIOR))
         return self.engine()
 
     def start(self) -> None:
@@ -96,45 +117,84 @@ class Activation:
         return replace(running, catalog=found)
 
     def _follow(self) -> None:
-        while not self._stop.wait(pause_s(self._look_s)):
+        while not self._stop.wait(POLL_S):
             try:
-                self._look_for_campaigns()
-                self._look_for_model()
+                wanted = self._now_wanted()
+                self._look_for_campaigns(wanted)
+                self._look_for_model(wanted.model or PRIOR)
             except MISTAKES:
                 # the thread must live on: without it no mended file and no new model would ever be seen
                 telemetry.RELOADS.labels("engine", "refused").inc()
                 logger.exception("following what is active failed; what runs stays")
 
-    def _look_for_campaigns(self) -> None:
+    def _now_wanted(self) -> Wanted:
+        """What the ledger wants; while it is away what it wanted last, by this process's memory or by the file."""
+        self._now = max(self._now, self._sources.clock())  # a clock set back takes back nothing that is active
         try:
-            begun = thread_time()
-            stamp = stamp_of(self._sources.campaigns)
-            self._look_s = thread_time() - begun
-            if stamp == self._stamp:
-                return
-            self._stamp = stamp
-            kept = revisions.keep(self._sources.campaigns, self._sources.artifacts)
-            if RevisionId(kept.name) == self.engine().catalog.revision:
-                return
-            self._swap(self._with_model(revisions.catalog_of(kept), self._active_model()))
-        except (OffingError, OSError) as error:
-            telemetry.RELOADS.labels("revision", "refused").inc()
-            logger.error("the campaign folder was refused; the running revision stays:\n%s", error)
-            if isinstance(error, OSError) or getattr(error, "code", "") == "FOLDER_CHANGED":
-                self._stamp = ()
+            wanted = self._sources.ledger.wanted(self._now)
+        except OffingError as error:
+            self._trouble("ledger", error, "the ledger does not answer; what it wanted last stays")
+            return self._wanted or last_wanted.recall(self._last_wanted) or self._unknown(error)
+        self._troubles.pop("ledger", None)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._remember(wanted)
+        return wanted
 
-    def _look_for_model(self) -> None:
-        model = self._active_model()
+    def _unknown(self, error: OffingError) -> Wanted:
+        """At a start without the ledger and without a memory of it: a folder can serve all the same."""
+        if self._sources.published:
+            raise error
+        return Wanted(None, None)
+
+    def _remember(self, wanted: Wanted) -> None:
+        try:
+            last_wanted.remember(self._last_wanted, wanted)
+        except OSError as error:
+            logger.error("a start without the ledger would not know what is wanted now: %s", error)
+
+    def _look_for_campaigns(self, wanted: Wanted) -> None:
+        try:
+            kept = self._published.newer(wanted) if self._sources.published else self._watch.changed()
+            if kept is not None and (self._whole is None or kept.name != self._whole.revision):
+                self._whole = revisions.catalog_of(kept)
+            if kept is not None or self._runs(wanted):
+                self._troubles.pop("revision", None)
+        except REFUSED as error:
+            self._refused(error)
+        if self._whole is not None:
+            catalog = self._without_stopped(self._whole, wanted)
+            if catalog.revision != self.engine().catalog.revision:
+                self._swap(self._with_model(catalog, self._model))
+
+    def _runs(self, wanted: Wanted) -> bool:
+        """Whether the published revision that is wanted is the one that runs."""
+        return self._sources.published and self._whole is not None and self._whole.revision == wanted.revision
+
+    def _refused(self, error: Exception) -> None:
+        telemetry.RELOADS.labels("revision", "refused").inc()
+        if not self._sources.published:
+            self._troubles.pop("revision", None)  # its files changed: who saved them is told, even if it is the same
+        what = "the published revision" if self._sources.published else "the campaign folder"
+        self._trouble("revision", error, f"{what} was refused; the running revision stays")
+
+    def _without_stopped(self, whole: Catalog, wanted: Wanted) -> Catalog:
+        """The catalog without the campaigns of it that are stopped. A full disk must not keep one from stopping."""
+        stopped = wanted.stopped & whole.campaigns if wanted.stopped else wanted.stopped
+        revision = revisions.stopped(whole.revision, stopped)
+        running = self._engine
+        if running is not None and running.catalog.revision == revision:
+            return running.catalog
+        try:
+            revisions.keep_stopped(whole.revision, stopped, self._sources.artifacts)
+        except OSError as error:
+            logger.error("decisions of %s cannot be replayed: its stops were not kept: %s", revision, error)
+        return whole.without(stopped, revision) if stopped else whole
+
+    def _look_for_model(self, model: str) -> None:
         mended = self._engine is not None and self._engine.degraded and self._stamp_of_model(model) != self._model_stamp
         if model != self._model or mended:
             self._swap(self._with_model(self.engine().catalog, model))
-
-    def _active_model(self) -> str:
-        try:
-            active = self._sources.ledger.active("model")
-        except OffingError:
-            return self._model
-        return active.id if active is not None else PRIOR
 
     def _with_model(self, catalog: Catalog, model: str) -> Engine:
         """The catalog with a model; if the model cannot be loaded, with the prior, and says so."""
@@ -148,7 +208,7 @@ class Activation:
         self._model_stamp = self._stamp_of_model(model)
         try:
             return Engine(catalog, load_model(model, self._sources.artifacts, catalog.attributes))
-        except (OffingError, OSError) as error:
+        except REFUSED as error:
             telemetry.RELOADS.labels("model", "refused").inc()
             logger.error("model %s cannot serve, the prior does: %s", model, error)
             return Engine(catalog, prior(catalog.attributes), (MODEL_UNAVAILABLE,))
@@ -164,14 +224,12 @@ class Activation:
         telemetry.ACTIVE.labels(engine.catalog.revision, engine.propensity.model).set(1)
         self.on_swap(engine)
 
-
-def pause_s(look_s: float) -> float:
-    """How long to wait after a look that took so much CPU: what is followed must not cost what it serves.
-
-    >>> pause_s(0.003), pause_s(0.5)
-    (0.25, 25.0)
-    """
-    return max(POLL_S, look_s / LOOKING)
+    def _trouble(self, what: str, error: Exception, consequence: str) -> None:
+        """Say it, unless it was the last thing said of this."""
+        found = error.code if isinstance(error, OffingError) else UNUSABLE, str(error)
+        if self._troubles.get(what) != found:
+            logger.error("%s:\n%s", consequence, error, extra={"code": found[0]})
+        self._troubles[what] = found
 
 
 def load_model(model: str, artifacts: Path, attributes: AttributeSet) -> Propensity:
@@ -181,18 +239,3 @@ def load_model(model: str, artifacts: Path, attributes: AttributeSet) -> Propens
 
 def _folder_of(model: str, artifacts: Path) -> Path:
     return artifacts / "models" / Path(model).name
-
-
-def stamp_of(folder: Path, *, every: bool = False) -> Stamp:
-    """What changes when a file of the folder does, one of a revision or `every`; empty if the folder is not there.
-
-    Raises InvalidInput FOLDER_TOO_LARGE, and OSError for a folder that goes away meanwhile.
-    """
-    found = []
-    for entry in revisions.below(folder) if every else revisions.entries(folder):
-        try:
-            status = entry.stat()
-        except OSError:
-            continue
-        found.append((entry.path, status.st_size, status.st_mtime_ns))
-    return tuple(sorted(found))

@@ -142,6 +142,7 @@ class Catalog:
 
     def _group(self) -> None:
         """Offers by what many of them share: schedule, placement, words, consent, selector."""
+        self.campaigns = frozenset(offer.campaign_id for offer in self.layout)
         plans = [offer.schedule for offer in self.layout]
         self._weekly = grouped((weekly(plan) for plan in plans), self.size)
         self.local_plans = local_plans(self.layout)

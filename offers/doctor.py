@@ -12,17 +12,33 @@ import redis
 
 from offers.folder import load_folder
 from offers.ledger import Ledger
+from offers.revisions import whole
 from streams.errors import OffingError, Stop
 from streams.findings import has_errors
+from streams.instant import DAY_MS, format_instant
 from streams.log import EventLog
 from streams.settings import Settings
 from streams.valkey import Client
 
 ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER = "artifacts", "campaigns", "disk", "log", "ledger"
 LEDGER_CLOCK, STORE, EVICTION, STORE_CLOCK = "ledger's clock", "store", "eviction policy", "store's clock"
-CLUSTER, TOKEN_KEYS, TOPIC = "cluster", "token keys", "topic"
-LOOKED_AT = (ARTIFACTS, CAMPAIGNS, DISK, LOG, LEDGER, LEDGER_CLOCK, STORE, CLUSTER, EVICTION, STORE_CLOCK, TOKEN_KEYS)
+CLUSTER, TOKEN_KEYS, TOPIC, STOPS = "cluster", "token keys", "topic", "stops"
+LOOKED_AT = (
+    ARTIFACTS,
+    CAMPAIGNS,
+    DISK,
+    LOG,
+    LEDGER,
+    LEDGER_CLOCK,
+    STOPS,
+    STORE,
+    CLUSTER,
+    EVICTION,
+    STORE_CLOCK,
+    TOKEN_KEYS,
+)
 """In this order; of a log on Kafka also each `topic`, by name."""
+LONGEST_STOP_MS = 7 * DAY_MS
 LEAST_DISK_BYTES = 512 << 20
 MOST_SKEW_S = 2.0
 NTP = "run an NTP client on both"
@@ -58,7 +74,7 @@ class Parts:
 
 def examine(parts: Parts) -> tuple[Diagnosis, ...]:
     """Everything, in a fixed order; a check that cannot be made is a bad one."""
-    checks = (_artifacts, _campaigns, _disk, _log, _ledger, _store, _token_keys)
+    checks = (_artifacts, _campaigns, _disk, _log, _ledger, _stops, _store, _token_keys)
     return tuple(diagnosis for check in checks for diagnosis in check(parts))
 
 
@@ -91,12 +107,45 @@ def _artifacts(parts: Parts) -> Iterator[Diagnosis]:
 
 
 def _campaigns(parts: Parts) -> Iterator[Diagnosis]:
+    if parts.settings.published:
+        yield from _published(parts)
+        return
     folder = parts.settings.campaigns
     loaded = load_folder(folder)
     errors = [finding for finding in loaded.findings if has_errors((finding,))]
     count = 0 if loaded.campaigns is None else len(loaded.campaigns.campaigns)
     found = f"{len(errors)} errors, the first: {errors[0]}" if errors else f"{count} campaigns in {folder}"
     yield Diagnosis(CAMPAIGNS, not errors, found, f"see `offing campaigns check {folder}`")
+
+
+def _published(parts: Parts) -> Iterator[Diagnosis]:
+    mend = "`offing campaigns publish DIR --message WHY`, or set OFFING_CAMPAIGNS_FROM=folder"
+    try:
+        newest = parts.ledger.publications.active(int(time.time() * 1000))
+        if newest is None:
+            yield Diagnosis(CAMPAIGNS, False, "no revision was published yet", mend)
+            return
+        whole(newest.revision, parts.settings.artifacts)
+    except OffingError as error:
+        yield Diagnosis(CAMPAIGNS, False, error.message, "copy the revision from where it was published")
+        return
+    found = f"{newest.revision}, published by {newest.author} at {format_instant(newest.published_at)}"
+    yield Diagnosis(CAMPAIGNS, True, found)
+
+
+def _stops(parts: Parts) -> Iterator[Diagnosis]:
+    """A stop is for an emergency: one that stays is a change of a campaign that nobody has made."""
+    try:
+        stops = parts.ledger.stops.in_force()
+    except OffingError:
+        return  # said of the ledger
+    old = [stop for stop in stops if time.time() * 1000 - stop.stopped_at > LONGEST_STOP_MS]
+    if not old:
+        yield Diagnosis(STOPS, True, f"{len(stops)} in force, none for more than 7 days")
+    for stop in old:
+        found = f"{stop.campaign_id} since {format_instant(stop.stopped_at)} by {stop.stopped_by}: {stop.reason}"
+        mend = f"change or remove the campaign, then `offing campaigns lift {stop.campaign_id}`"
+        yield Diagnosis(STOPS, False, found, mend)
 
 
 def _disk(parts: Parts) -> Iterator[Diagnosis]:

@@ -102,7 +102,7 @@ class Ledger:
 
     def __init__(self, url: str, namespace: str) -> None:
         self._database = LedgerDatabase(url, namespace)
-        self._namespace = namespace
+        self.namespace = namespace
         self._insert = INSERT[self._database.engine.dialect.name]
         self.publications = Publications(self._database, namespace)
         self.stops = Stops(self._database, namespace)
@@ -128,7 +128,7 @@ class Ledger:
             raise InvalidInput("KEY_NAME", f"{name[:60]!r} is not a key's name; 1 to {MAX_NAME} printable characters")
         wanted = " ".join(parse_scopes(scopes))
         secret = KEY_PREFIX + secrets.token_urlsafe(32)
-        row = {"namespace": self._namespace, "name": name, "key_hash": key_hash(secret), "scopes": wanted}
+        row = {"namespace": self.namespace, "name": name, "key_hash": key_hash(secret), "scopes": wanted}
         try:
             with self._database.writing() as connection:
                 connection.execute(sa.insert(_KEYS).values(**row, created_at=now))
@@ -140,7 +140,7 @@ class Ledger:
     def list_keys(self) -> tuple[ApiKey, ...]:
         """All keys, revoked ones too, by name."""
         with self._database.reading() as connection:
-            rows = connection.execute(sa.select(_KEYS).where(_KEYS.c.namespace == self._namespace)).all()
+            rows = connection.execute(sa.select(_KEYS).where(_KEYS.c.namespace == self.namespace)).all()
         keys = (
             ApiKey(row.name, row.key_hash, tuple(row.scopes.split()), row.created_at, row.revoked_at) for row in rows
         )
@@ -148,7 +148,7 @@ class Ledger:
 
     def revoke_key(self, name: str, now: Millis) -> None:
         """From at most 5 s later on no process takes the key. Repeating is harmless. Raises NotFound KEY_UNKNOWN."""
-        named = (_KEYS.c.namespace == self._namespace) & (_KEYS.c.name == name)
+        named = (_KEYS.c.namespace == self.namespace) & (_KEYS.c.name == name)
         revoked_at = sa.func.coalesce(_KEYS.c.revoked_at, now)
         with self._database.writing() as connection:
             if connection.execute(sa.update(_KEYS).where(named).values(revoked_at=revoked_at)).rowcount == 0:
@@ -156,23 +156,23 @@ class Ledger:
 
     def publish(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
         """Make a model known; repeating is harmless, the first time stays."""
-        row = {"namespace": self._namespace, "id": artifact, "published_at": now, "published_by": by}
+        row = {"namespace": self.namespace, "id": artifact, "published_at": now, "published_by": by}
         with self._database.writing() as connection:
             connection.execute(self._insert(_KNOWN[kind]).values(row).on_conflict_do_nothing())
 
     def published(self, kind: Kind) -> tuple[str, ...]:
         """Ids of every known one, the newest first."""
         table = _KNOWN[kind]
-        newest = sa.select(table.c.id).where(table.c.namespace == self._namespace)
+        newest = sa.select(table.c.id).where(table.c.namespace == self.namespace)
         with self._database.reading() as connection:
             return tuple(connection.scalars(newest.order_by(table.c.published_at.desc(), table.c.id)))
 
     def activate(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
         """Make a known model the active one. Raises NotFound MODEL_UNKNOWN."""
         table = _KNOWN[kind]
-        known = sa.exists().where(table.c.namespace == self._namespace, table.c.id == artifact)
+        known = sa.exists().where(table.c.namespace == self.namespace, table.c.id == artifact)
         row = {"id": artifact, "activated_at": now, "activated_by": by}
-        upsert = self._insert(_ACTIVE).values(namespace=self._namespace, kind=kind, **row)
+        upsert = self._insert(_ACTIVE).values(namespace=self.namespace, kind=kind, **row)
         upsert = upsert.on_conflict_do_update(index_elements=["namespace", "kind"], set_=row)
         with self._database.writing() as connection:
             if not connection.scalar(sa.select(known)):
@@ -198,7 +198,7 @@ class Ledger:
         )
 
     def _active_in(self, connection: Connection, kind: Kind) -> Active | None:
-        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self._namespace, _ACTIVE.c.kind == kind)
+        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self.namespace, _ACTIVE.c.kind == kind)
         row = connection.execute(wanted).one_or_none()
         return None if row is None else Active(row.id, row.activated_at, row.activated_by)
 

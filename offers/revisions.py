@@ -187,9 +187,23 @@ def compiled(revision: RevisionId, loaded: LoadedFolder) -> Catalog:
     return Catalog(revision, loaded.campaigns, loaded.attributes, loaded.places)
 
 
+def whole(revision: str, artifacts: Path) -> Path:
+    """The kept folder, every byte of it looked at. Raises NotFound REVISION_UNKNOWN, InvalidInput REVISION_BROKEN."""
+    kept = find(revision, artifacts)
+    found = fingerprint(kept)
+    if found != revision:
+        message = f"{kept} is not what was published: its content is that of {found}; copy it from where it was kept"
+        raise InvalidInput("REVISION_BROKEN", message)
+    return kept
+
+
 def find(revision: str, artifacts: Path) -> Path:
     """The kept folder of a revision. Raises NotFound REVISION_UNKNOWN."""
     kept = artifacts / REVISIONS / revision
     if not NAME.fullmatch(revision) or not kept.is_dir():
-        raise NotFound("REVISION_UNKNOWN", f"no revision {revision[:40]!r} is kept in {artifacts / 'revisions'}")
+        raise NotFound(
+            "REVISION_UNKNOWN",
+            f"no revision {revision[:40]!r} is kept in {artifacts / 'revisions'}; "
+            "copy it there from where it was published, or share OFFING_ARTIFACTS",
+        )
     return kept

@@ -135,7 +135,7 @@ def _topics(settings: Settings) -> list[Diagnosis]:
 
 def activation(settings: Settings, of: Ledger) -> Activation:
     """What follows the active revision and model."""
-    return Activation(Sources(settings.campaigns, settings.artifacts, of))
+    return Activation(Sources(settings.campaigns, settings.artifacts, of, settings.published, wall_clock))
 
 
 def deployment(engine: Engine) -> Deployment:
@@ -206,6 +206,7 @@ class Runtime:
             "revision": engine.catalog.revision,
             "model": engine.propensity.model,
             "degraded": [*engine.degraded, *self.lag.late()],
+            "not_followed": self.activation.troubles(),
             "market_version": self.tail.market.version,
         }
 

@@ -17,6 +17,7 @@ from streams.kafka_address import MECHANISMS, KafkaAddress, parse_servers
 PREFIX = "OFFING_"
 NAMESPACE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 TOKEN_KEY = re.compile(r"([A-Za-z0-9_-]{1,16}):(.{32,256})")
+CAMPAIGNS_FROM = ("folder", "ledger")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -27,6 +28,7 @@ class Settings:
     namespace: str = "offing"
     artifacts: Path = Path(".offing")
     campaigns: Path = Path("deploy/campaigns")
+    campaigns_from: str = "folder"
     redis_url: str = field(default="", repr=False)
     redis_cluster: bool = False
     redis_ca: Path | None = None
@@ -56,6 +58,11 @@ class Settings:
     model_threads: int = 1
     dead_letters_in_a_row: int = 100
     log_level: str = "info"
+
+    @property
+    def published(self) -> bool:
+        """Campaigns are those published in the ledger."""
+        return self.campaigns_from == "ledger"
 
     @property
     def embedded(self) -> bool:
@@ -248,6 +255,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_ARTIFACTS", ".offing", "Folder of revisions, models, the lake, and whatever is embedded.",
             "the path of a folder", _file),
     Setting("OFFING_CAMPAIGNS", "deploy/campaigns", "Folder of campaign files.", "the path of a folder", _file),
+    Setting("OFFING_CAMPAIGNS_FROM", CAMPAIGNS_FROM[0], "folder: OFFING_CAMPAIGNS as it is; ledger: what is published.",
+            f"one of {', '.join(CAMPAIGNS_FROM)}", _one_of(CAMPAIGNS_FROM)),
     Setting("OFFING_REDIS_URL", "", "Redis or Valkey for profiles, cache and counters; unset: a private Valkey.",
             _STORE_URL, _matching(re.compile(r"(rediss?|unix)://.+")), secret=True),
     Setting("OFFING_REDIS_CLUSTER", "0", "1: it is a cluster; OFFING_REDIS_URL may then name several of its servers.",

@@ -8,7 +8,8 @@ from time import monotonic, sleep
 import anyio
 import pytest
 
-from offers.activation import KEPT_CATALOGS, MODEL_UNAVAILABLE, POLL_S, Activation, Sources, pause_s, stamp_of
+from offers.activation import KEPT_CATALOGS, MODEL_UNAVAILABLE, Activation, Sources
+from offers.folder_watch import POLL_S, pause_s, stamp_of
 from offers.ledger import Ledger
 from scoring.model_folder import CALIBRATION, MANIFEST, MODEL
 from streams import telemetry

@@ -16,9 +16,13 @@ from loadtests.valkey_servers import ValkeyCluster, one
 from offers import doctor
 from offers.doctor import EVICTION, LEAST_DISK_BYTES, LOOKED_AT, Diagnosis, Parts, examine, fix, refusal
 from offers.ledger import Ledger
+from offers.publications import Draft
+from offers.revisions import keep
 from offers.runtime import doctors_parts
 from streams.embedded_valkey import EmbeddedValkey
 from streams.errors import Retry, Stop
+from streams.ids import CampaignId, RevisionId
+from streams.instant import parse_instant
 from streams.settings import Settings
 from streams.valkey import connect
 from tests.service import CAMPAIGNS
@@ -79,6 +83,36 @@ def test_a_folder_of_somebody_else_is_said_and_not_fought_over(tmp_path: Path) -
         found = named(fix(parts))["artifacts"]
     assert (found.good, found.found) == (False, f"{file} is not a folder in which this user may write")
     assert found.mend == "mend its owner or mode, or set OFFING_ARTIFACTS"
+
+
+def test_a_stop_that_stays_is_a_change_that_nobody_has_made(tmp_path: Path) -> None:
+    now, day_ms = int(time.time() * 1000), 86_400_000
+    with parts_of(tmp_path) as parts:
+        parts.ledger.migrate()
+        parts.ledger.stops.stop(CampaignId("dinner"), "the kitchen is closed", "bob", now - 6 * day_ms)
+        assert named(examine(parts))["stops"].found == "1 in force, none for more than 7 days"
+        parts.ledger.stops.stop(CampaignId("spa"), "wrong price", "ada", parse_instant("2026-01-02T03:04:05Z"))
+        found = named(examine(parts))["stops"]
+        assert (found.good, found.found) == (False, "spa since 2026-01-02T03:04:05Z by ada: wrong price")
+        assert found.mend == "change or remove the campaign, then `offing campaigns lift spa`"
+        parts.ledger.stops.lift(CampaignId("spa"), "ada", now)
+        assert named(examine(parts))["stops"].good
+
+
+def test_of_published_campaigns_the_revision_is_looked_at_and_not_the_folder(tmp_path: Path) -> None:
+    with parts_of(tmp_path, campaigns=tmp_path / "none", campaigns_from="ledger") as parts:
+        parts.ledger.migrate()
+        found = named(examine(parts))["campaigns"]
+        assert (found.good, found.found) == (False, "no revision was published yet")
+        assert found.mend.startswith("`offing campaigns publish DIR --message WHY`")
+        revision = RevisionId(keep(CAMPAIGNS, tmp_path).name)
+        at = parse_instant("2026-01-02T03:04:05Z")
+        parts.ledger.publications.publish(Draft(revision, None, "ada", "first"), at)
+        found = named(examine(parts))["campaigns"]
+        assert (found.good, found.found) == (True, f"{revision}, published by ada at 2026-01-02T03:04:05Z")
+        parts.ledger.publications.publish(Draft(RevisionId("r-000000000000"), revision, "bob", "second"), at)
+        found = named(examine(parts))["campaigns"]
+        assert (found.good, found.mend) == (False, "copy the revision from where it was published")
 
 
 def test_campaigns_with_errors_say_the_first_and_where_to_see_them_all(tmp_path: Path) -> None:
