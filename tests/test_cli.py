@@ -154,7 +154,7 @@ def test_a_minted_token_is_its_customers(shell: Shell) -> None:
 
 def test_doctor_says_what_is_bad_and_exits_1(shell: Shell) -> None:
     assert shell.run("migrate").exit_code == 0
-    embedded = {"artifacts", "campaigns", "disk", "log", "ledger", "store", "token keys"}
+    embedded = {"artifacts", "campaigns", "disk", "log", "ledger", "stops", "store", "token keys"}
     assert {each["name"] for each in shell.json("doctor")} == embedded
     done = shell.run("doctor", REDIS_URL="unix:///nowhere/valkey")
     assert done.exit_code == 1
