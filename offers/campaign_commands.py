@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from offers import plan_commands, reach_commands, tryout
+from offers import live_simulation, plan_commands, reach_commands, tryout
 from offers.check_report import report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
@@ -61,16 +61,25 @@ Model = Annotated[Path | None, typer.Option("--model", help="A model folder; els
 @command
 def simulate(  # noqa: PLR0913 - its options, which are read together as tryout.Instead
     folder: Path,
-    persona: Annotated[str, typer.Option(help="A file, or FILE#NAME for one of several personas.")],
+    persona: Annotated[str, typer.Option(help="A file, or FILE#NAME for one of several personas.")] = "",
+    customer: Annotated[str, typer.Option(help="Somebody who is stored, with the market of now. Only looks.")] = "",
     at: Annotated[str, typer.Option(help="port:ITLIV, fence:ID, venue:ID, or '43.556,10.302 +-20 m'.")] = "",
-    now: Annotated[str, typer.Option(help="For example '2026-11-21 18:00', in the persona's zone.")] = "",
+    now: Annotated[
+        str, typer.Option(help="For example '2026-11-21 18:00', in the persona's zone, or that of the port.")
+    ] = "",
     placement: Annotated[list[str] | None, typer.Option(help="As often as wanted; else what the persona asks.")] = None,
     locale: Annotated[str, typer.Option(help="For example de-DE.")] = "",
     model: Model = None,
     as_json: Json = False,
 ) -> None:
     """What this person would see there and then, why not everything else, and the one change that would do."""
-    tryout.simulate(folder, persona, tryout.Instead(at, now, tuple(placement or ()), locale), model, as_json)
+    instead = tryout.Instead(at, now, tuple(placement or ()), locale)
+    if bool(persona) == bool(customer):
+        raise typer.BadParameter("name whom to look at: either --persona FILE or --customer ID")
+    if customer:
+        tryout.tell(live_simulation.simulate(folder, customer, instead, model, from_environment()), as_json)
+    else:
+        tryout.simulate(folder, persona, instead, model, as_json)
 
 
 @campaigns.command("test")

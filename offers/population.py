@@ -12,11 +12,11 @@ from itertools import zip_longest
 import msgspec
 import numpy as np
 
-from offers import bits, capping, eligibility, schedule
+from offers import bits, capping, schedule
 from offers.bits import Words
 from offers.catalog import Catalog
 from offers.condition_words import Words as Wording
-from offers.decide import choose
+from offers.decide import RULES, choose
 from offers.proposition import Candidate, Reason, Slate
 from scoring.features import Propensity
 from streams.ids import OfferId
@@ -161,7 +161,8 @@ def _chosen(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) ->
             held_back.add(candidate.offer.id)
         return reason
 
-    allowed, _, slates = choose(inputs, catalog, propensity, (eligibility.rule_out, capped))
+    rules = [capped if rule is capping.rule_out else rule for rule in RULES]
+    allowed, _, slates = choose(inputs, catalog, propensity, rules)
     if held_back:  # of an offer about several things, another one may have been allowed
         held_back.difference_update(candidate.offer.id for candidate in allowed.kept)
     return _Chosen(

@@ -15,7 +15,7 @@ from offers.explain import explain
 from offers.persona import Persona
 from offers.proposition import Decision, Item
 from offers.reply import experiments
-from offers.situation import situate
+from offers.situation import Situation, situate
 from scoring.features import Propensity
 from streams.ids import DecisionId, Millis
 from streams.instant import format_instant
@@ -39,12 +39,16 @@ class Simulation:
 
 def simulate(persona: Persona, now: Millis, name: str, catalog: Catalog, propensity: Propensity) -> Simulation:
     """The decision at `now`. Its id, and with it every draw, follows from `name`."""
-    found = persona.situation(catalog, now, decision_id(name))
+    return simulated(persona.situation(catalog, now, decision_id(name)), persona.zone, catalog, propensity)
+
+
+def simulated(found: Situation, zone: str, catalog: Catalog, propensity: Propensity) -> Simulation:
+    """The decision about a situation, its times told by the clock of `zone`."""
     inputs = situate(found, catalog, every_subject=True)
     decision = decide(inputs, catalog, propensity)
-    words = Words(catalog.attributes, persona.zone)
+    words = Words(catalog.attributes, zone)
     offers = tuple(needs(verdict, inputs, catalog, words) for verdict in explain(inputs, catalog, decision))
-    return Simulation(inputs, decision, offers, persona.zone, catalog.places.nearest_port(inputs.whereabouts))
+    return Simulation(inputs, decision, offers, zone, catalog.places.nearest_port(inputs.whereabouts))
 
 
 def decision_id(name: str) -> DecisionId:

@@ -77,7 +77,7 @@ DERIVED = frozenset(
 def derived_context(found: Situation, places: Places, seasons: tuple[str, ...]) -> FactDict:
     """context.* facts of the clock and the whereabouts; the clock is that of the customer's place."""
     nearest = places.nearest_port(found.whereabouts)
-    zone = _zone(places, nearest[0] if nearest else None)
+    zone = clock_zone(places, nearest[0] if nearest else None)
     hour, weekday, month = _local(zone, found.now // schedule.QUARTER_MS)
     facts: FactDict = {
         "context.local_hour": (hour, found.now),
@@ -98,7 +98,7 @@ def _local(zone: str, quarter: int) -> tuple[int, int, int]:
     return local.hour, local.isoweekday(), local.month
 
 
-def _zone(places: Places, port: str | None) -> str:
+def clock_zone(places: Places, port: str | None) -> str:
     """The zone of the nearest port; without one, that of the catalog's first port in order of id."""
     name = port if port is not None else min(places.ports, default=None)
     return places.ports[name].zone if name is not None else "UTC"

@@ -37,7 +37,7 @@ class Instead:
 
 def simulate(folder: Path, persona: str, instead: Instead, model: Path | None, as_json: bool) -> None:
     """Print it. `persona` is a file, or `file#name`. Raises InvalidInput with everything that is wrong."""
-    catalog = _catalog(folder)
+    catalog = compiled(folder)
     file, _, name = persona.partition("#")
     found, findings = cases.read_persona_file(Path(file), name, catalog)
     _refuse(findings)
@@ -47,7 +47,11 @@ def simulate(folder: Path, persona: str, instead: Instead, model: Path | None, a
         changed, now = changed_by(found, instead, catalog)
     except InvalidInput as error:
         raise typer.BadParameter(f"{error.code} {error.message}") from error
-    done = simulation.simulate(changed, now, persona, catalog, _propensity(catalog, model))
+    tell(simulation.simulate(changed, now, persona, catalog, scores(catalog, model)), as_json)
+
+
+def tell(done: simulation.Simulation, as_json: bool) -> None:
+    """Print a simulation."""
     if as_json:
         say(simulation.told(done))
     else:
@@ -56,11 +60,11 @@ def simulate(folder: Path, persona: str, instead: Instead, model: Path | None, a
 
 def test(folder: Path, model: Path | None, as_json: bool, cover: bool, least: float | None) -> bool:
     """Run and print every case below `folder`/tests; whether all are good and `least` percent are covered."""
-    catalog = _catalog(folder)
+    catalog = compiled(folder)
     found, findings = cases.read_cases(folder, catalog)
     for finding in findings:
         errors.print(str(finding), markup=False, soft_wrap=True)
-    propensity = _propensity(catalog, model)
+    propensity = scores(catalog, model)
     slow = len(found) >= SLOW and errors.is_terminal
     todo = track(found, "testing", console=errors, transient=True) if slow else found
     outcomes = [case_run.run(case, catalog, propensity) for case in todo]
@@ -88,7 +92,7 @@ def changed_by(persona: Persona, instead: Instead, catalog: Catalog) -> tuple[Pe
         persona = replace(persona, stand=Stand("precise", *spot(instead.at, catalog.places)))
     asked: Asked = persona.asked
     if instead.placements:
-        asked = replace(asked, placements=tuple(_placement(name, catalog) for name in instead.placements))
+        asked = replace(asked, placements=tuple(placement(name, catalog) for name in instead.placements))
     if instead.locale:
         asked = replace(asked, locale=instead.locale)
     now = written_time(instead.now, persona.zone).at if instead.now else persona.now
@@ -98,20 +102,23 @@ def changed_by(persona: Persona, instead: Instead, catalog: Catalog) -> tuple[Pe
     return replace(persona, asked=asked), now
 
 
-def _placement(name: str, catalog: Catalog) -> PlacementRequest:
-    placement = catalog.placements.get(PlacementId(name))
-    if placement is None:
+def placement(name: str, catalog: Catalog) -> PlacementRequest:
+    """A placement as full as it may be. Raises InvalidInput UNKNOWN_PLACEMENT."""
+    found = catalog.placements.get(PlacementId(name))
+    if found is None:
         known = vocabulary(catalog).placements
         mend = did_you_mean(name, known) or f"There are: {listed(known)}."
         raise InvalidInput("UNKNOWN_PLACEMENT", f"there is no placement {shown(name)}. {mend}")
-    return PlacementRequest(placement.id, placement.max_items)
+    return PlacementRequest(found.id, found.max_items)
 
 
-def _catalog(folder: Path) -> Catalog:
+def compiled(folder: Path) -> Catalog:
+    """A folder, checked. Raises InvalidInput CAMPAIGNS_INVALID."""
     return revisions.compiled(revisions.fingerprint(folder), load_folder(folder))
 
 
-def _propensity(catalog: Catalog, model: Path | None) -> Propensity:
+def scores(catalog: Catalog, model: Path | None) -> Propensity:
+    """A model folder's, or the declared starting propensities."""
     return prior(catalog.attributes) if model is None else load(model, catalog.attributes)
 
 
