@@ -13,13 +13,14 @@ from offers.catalog import Catalog
 from offers.deadline import candidate_limit, read_s
 from offers.decide import decide, record
 from offers.engine import Engine
-from offers.events_door import EventResult
+from offers.errand import Doorway, Fresh, Work, bypasses
 from offers.exposure import WriteBehind
 from offers.minting import mint
 from offers.proposition import Decision
-from offers.reading import LOCATION_PURPOSE, UNSAID, Reading
+from offers.reading import LOCATION_PURPOSE, UNSAID
 from offers.reply import Told
 from offers.request import Asked
+from offers.shared_limits import NONE_REACHED, Reached
 from offers.shortlist import ALLOW
 from offers.situation import Situation, situate
 from offers.tokens import OfferTokens
@@ -28,13 +29,12 @@ from offers.withdrawal import withdrawn
 from streams import telemetry
 from streams.errors import OffingError
 from streams.events import Event, Location, to_bytes
-from streams.ids import CustomerId, Millis
 from streams.log import LOCATIONS, Entry
 from streams.market import Market
 from streams.places import Whereabouts
-from streams.profile import Pending
 from streams.profile_store import presence_bytes
 from streams.record import DecisionInputs, encode
+from streams.totals import NONE, Totals
 
 logger = logging.getLogger("offing.answer")
 UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -45,21 +45,6 @@ CACHE = {name: telemetry.CACHE.labels(name) for name in ("repeat", "hit", "stale
 STAGE = {name: telemetry.STAGE_SECONDS.labels(name) for name in telemetry.STAGES}
 DECIDED = telemetry.DECISION_SECONDS.labels("miss")
 clock = time.perf_counter
-
-
-@dataclass(frozen=True, slots=True)
-class Doorway:
-    """How a request came in: who asks, when by the clock that counts here, and what its events became."""
-
-    customer_id: CustomerId
-    caller: str
-    now: Millis
-    started: float
-    """time.perf_counter() at the first byte."""
-    origin: str = "live"
-    events: tuple[Pending, ...] = ()
-    event_results: tuple[EventResult, ...] = ()
-    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +60,8 @@ class Tools:
     market: Callable[[], Market]
     late: Callable[[], tuple[str, ...]] = tuple
     """What of the streams is behind: `profile_behind`, `market_behind`."""
+    totals: Callable[[], Totals] = lambda: NONE
+    """What all customers together did, as it was read last."""
     candidates: int = ALLOW
     """How many candidates a decision with time scores in layout order."""
 
@@ -128,7 +115,8 @@ class Answerer:
     async def _make(self, asked: Asked, door: Doorway) -> Made:
         revision = asked.wire.options.revision
         engine = self._tools.engine() if revision is None else await asyncio.to_thread(self._tools.revision, revision)
-        work = _Work(asked, door, engine, engine.catalog.places.resolve(asked.fix, asked.location_status))
+        resolved = engine.catalog.places.resolve(asked.fix, asked.location_status)
+        work = Work(asked, door, engine, resolved, self._reached(engine, door))
         work.found = await self._read(work)
         await self._forget(work)
         again = self._again(work)
@@ -145,7 +133,12 @@ class Answerer:
             await self._leave(work, made)
         return Made(made.told, gone, made.ruled_out)
 
-    async def _read(self, work: "_Work") -> Found:
+    def _reached(self, engine: Engine, door: Doorway) -> Reached:
+        """The limits above one customer that are reached now."""
+        asked = engine.catalog.shared_limits
+        return asked.reached(self._tools.totals(), door.now) if asked else NONE_REACHED
+
+    async def _read(self, work: Work) -> Found:
         """The one read, for as long as the deadline allows."""
         begun, asked = clock(), work.asked
         request_id = asked.wire.request_id or NO_REQUEST_ID
@@ -159,7 +152,7 @@ class Answerer:
         telemetry.STORE_READ_SECONDS.observe(took_s)
         return found
 
-    async def _forget(self, work: "_Work") -> None:
+    async def _forget(self, work: Work) -> None:
         """`denied` and `off` take back what was known of the customer's place, not only what this request says."""
         status, door = work.asked.location_status, work.door
         if status not in FORGETTING or work.asked.wire.options.dry_run:
@@ -168,7 +161,7 @@ class Answerer:
         if known is None or known.status != status:
             await self._tools.store.forget(door.customer_id, presence_bytes(Whereabouts(status, at=door.now)))
 
-    def _again(self, work: "_Work") -> Made | None:
+    def _again(self, work: Work) -> Made | None:
         """What can be told without reading the profile: a repeat, or a decision made from the very same bytes."""
         wire, door, found = work.asked.wire, work.door, work.found
         if wire.options.dry_run or wire.holding:
@@ -185,7 +178,7 @@ class Answerer:
         decision_metrics.answered(kept.told, door.origin)
         return Made(kept.told)
 
-    def _same(self, work: "_Work") -> cache.CachedDecision | None:
+    def _same(self, work: Work) -> cache.CachedDecision | None:
         entry, now = cache.decode(work.found.cached), work.door.now
         work.entry = entry
         if entry is None or now >= entry.seen_until or entry.seen != work.seen:
@@ -197,7 +190,7 @@ class Answerer:
         expected = cache.Expected(entry.stamp, catalog.revision, propensity.model, located_at)
         return entry if cache.holds(entry, expected, self._tools.market(), now) else None
 
-    def _situate(self, work: "_Work") -> None:
+    def _situate(self, work: Work) -> None:
         """Read the profile, and put together what a decision is made from."""
         begun = clock()
         asked, door, engine = work.asked, work.door, work.engine
@@ -215,17 +208,18 @@ class Answerer:
             candidates_with_time=self._tools.candidates,
             degraded=tuple(sorted(set(degraded))) if degraded else (),
             origin=door.origin,
+            reached=work.reached,
         )
         STAGE["situate"].observe(clock() - begun)
 
-    def _withdrawn(self, work: "_Work") -> tuple[str, ...]:
+    def _withdrawn(self, work: Work) -> tuple[str, ...]:
         try:
             return withdrawn(work.asked.wire.holding, work.situation, work.engine.catalog, self._tools.tokens)
         except UNEXPECTED:
             logger.exception("withdrawals could not be judged", extra={"code": "WITHDRAWAL_FAILED"})
             return ()
 
-    def _kept(self, work: "_Work") -> cache.CachedDecision | None:
+    def _kept(self, work: Work) -> cache.CachedDecision | None:
         """The decision this request_id had, or a cached one that still holds."""
         asked, found = work.asked, work.found
         if asked.wire.options.dry_run:
@@ -246,7 +240,7 @@ class Answerer:
         CACHE["hit" if good else "stale"].inc()
         return entry if good else None
 
-    def _decided(self, work: "_Work") -> "_Fresh":
+    def _decided(self, work: Work) -> Fresh:
         begun = clock()
         catalog, propensity = work.engine.catalog, work.engine.propensity
         options = work.asked.wire.options
@@ -265,9 +259,9 @@ class Answerer:
         decision_metrics.decided(decision, work.door.origin)
         told = reply.told(decision, mint(decision, inputs.request, self._tools.tokens))
         STAGE["mint"].observe(clock() - ended)
-        return _Fresh(inputs, decision, told, _explained(work.asked, inputs, catalog, decision))
+        return Fresh(inputs, decision, told, _explained(work.asked, inputs, catalog, decision))
 
-    async def _leave(self, work: "_Work", made: "_Fresh") -> None:
+    async def _leave(self, work: Work, made: Fresh) -> None:
         """What stays behind: the record, the cache and request entries, and the fix with consent."""
         begun, asked, door = clock(), work.asked, work.door
         features = work.engine.propensity.features
@@ -286,93 +280,14 @@ class Answerer:
         STAGE["keep"].observe(clock() - begun)
 
 
-class _Work:
-    """One request on its way: what is known of it so far."""
-
-    __slots__ = ("asked", "door", "engine", "entry", "found", "key", "reading", "resolved", "seen_", "situation")
-
-    reading: Reading
-    situation: Situation
-
-    def __init__(self, asked: Asked, door: Doorway, engine: Engine, resolved: Whereabouts) -> None:
-        self.asked = asked
-        self.door = door
-        self.engine = engine
-        self.resolved = resolved
-        """Where the request's own fix is."""
-        self.key = cache.key(asked.request, resolved, f"{door.caller} {door.origin}")
-        self.found = NOTHING_FOUND
-        self.entry: cache.CachedDecision | None = None
-        self.seen_: bytes | None = None
-
-    @property
-    def seen(self) -> bytes:
-        """What the customer's bytes were."""
-        if self.seen_ is None:
-            self.seen_ = reading.seen(self.found)
-        return self.seen_
-
-    @property
-    def repeated(self) -> cache.CachedDecision | None:
-        """What was answered to this request_id before, unless it shows what has been stopped since."""
-        kept, stopped = cache.decode(self.found.repeated), self.engine.catalog.stopped
-        return None if kept is not None and stopped and reply.shows(kept.told, stopped) else kept
-
-    @property
-    def stamp(self) -> int:
-        """What this revision and model read of the customer."""
-        read = self.reading
-        return cache.stamp(read.profile, read.whereabouts, self.engine.catalog, self.engine.propensity)
-
-    @property
-    def expected(self) -> cache.Expected:
-        """What a cached decision must have been made for."""
-        catalog, propensity = self.engine.catalog, self.engine.propensity
-        return cache.Expected(self.stamp, catalog.revision, propensity.model, self.situation.whereabouts.at)
-
-    def to_keep(self, made: "_Fresh") -> cache.CachedDecision:
-        """What is kept of a fresh decision."""
-        market, decision = self.situation.market, made.decision
-        return cache.CachedDecision(
-            v=cache.FORMAT,
-            stamp=self.stamp,
-            seen=self.seen,
-            seen_until=self.reading.until,
-            market_epoch=market.epoch,
-            market_version=market.version,
-            consulted=decision.consulted,
-            decided_at=decision.now,
-            valid_until=decision.valid_until,
-            located_at=self.situation.whereabouts.at,
-            told=made.told,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """A decision just made."""
-
-    inputs: DecisionInputs
-    decision: Decision
-    told: Told
-    ruled_out: dict[str, Any] | None
-
-
-def bypasses(asked: Asked) -> bool:
-    """Requests with events, dry_run, now, a revision or explain neither use nor fill the cache."""
-    options = asked.wire.options
-    special = options.dry_run or options.now is not None or options.revision is not None or options.explain != "none"
-    return special or bool(asked.wire.events)
-
-
-def _line(made: _Fresh, features: tuple[str, ...], door: Doorway) -> Entry:
+def _line(made: Fresh, features: tuple[str, ...], door: Doorway) -> Entry:
     begun = clock()
     line = encode(record(made.inputs, made.decision, features))
     STAGE["record"].observe(clock() - begun)
     return Entry(door.customer_id, line, door.now)
 
 
-def _location_entry(asked: Asked, door: Doorway, made: _Fresh) -> Entry | None:
+def _location_entry(asked: Asked, door: Doorway, made: Fresh) -> Entry | None:
     fix = asked.fix
     if fix is None or LOCATION_PURPOSE not in made.inputs.profile.purposes:
         return None

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from offers.campaign_arms import Around, read_looks
+from offers.campaign_budget import read_budget
 from offers.campaign_conditions import read_layer
-from offers.campaign_draft import Draft, Vocabulary, no_effect
+from offers.campaign_draft import Draft, Vocabulary
 from offers.campaign_experiment import read_experiment
 from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
@@ -18,21 +19,20 @@ from offers.campaign_prior import read_prior
 from offers.campaign_schedule import read_local, read_schedule, read_zone
 from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
+from offers.campaign_uses import read_uses
 from offers.offer import Campaign, Consent, Offer, Price, Representation
 from streams.findings import did_you_mean, listed, shown
 from streams.ids import CampaignId, PlacementId
-from streams.positioned_yaml import MapNode, Node, TextNode
+from streams.positioned_yaml import MapNode, Node
 from streams.record import OfferFacts
 from streams.sheet import Sheet
 
 LANGUAGE = 1
 REQUIRED = ("campaign", "owner", "offer", "placements", "representation", "text")
 LAYERS = ("eligibility", "applicability", "suitability")
-LATER = ("uses", "budget")
-"""Keys of the language whose effect comes in a later version."""
 KEYS = (
     "campaign", "owner", "language", "description", "schedule", "languages", *LAYERS, "offer", "price", "limits",
-    "suppress", "consent", "placements", "representation", "text", "experiment", "on_stop", *LATER,
+    "suppress", "consent", "placements", "representation", "text", "experiment", "on_stop", "uses", "budget",
 )  # fmt: skip
 OWNER = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
 _WHOLE = "the campaign"
@@ -82,27 +82,6 @@ def _check_head(sheet: Sheet, fields: Mapping[str, Node]) -> None:
             sheet.error(fields["language"], "LANGUAGE_VERSION", f"this Offing reads language {LANGUAGE}.", hint)
     if "description" in fields:
         sheet.text(fields["description"], "description", 2_000)
-    for key in LATER:
-        if key in fields:
-            _check_later(sheet, key, fields[key])
-
-
-def _check_later(sheet: Sheet, key: str, node: Node) -> None:
-    """`uses` and `budget` promise what nobody enforces yet, unless they say `strict: false`."""
-    if _lenient(node):
-        no_effect(sheet, node, key, "nothing is counted")
-        return
-    hint = "Remove it, or add 'strict: false' if it may be passed."
-    sheet.error(node, "LIMIT_NOT_ENFORCED", f"'{key}' is not enforced in this version.", hint)
-
-
-def _lenient(node: Node) -> bool:
-    """`strict: false`, said of the whole or of each thing in it."""
-    strict = _inner(node, "strict")
-    if strict is not None:
-        return isinstance(strict, TextNode) and strict.plain and strict.text == "false"
-    parts = [value for _, value in node.entries.values()] if isinstance(node, MapNode) else []
-    return bool(parts) and all(isinstance(part, MapNode) and _lenient(part) for part in parts)
 
 
 def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, part: OfferPart) -> Offer | None:
@@ -113,6 +92,8 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     price = read_prior(draft, _inner(fields.get("price"), "prior"), price, schedule)
     eligibility, applicability, suitability = (read_layer(draft, fields.get(layer), layer) for layer in LAYERS)
     limits = read_limits(draft, fields.get("limits"), part.collection)
+    limits += read_budget(draft, fields.get("budget"), price)
+    stock = read_uses(draft, fields.get("uses"))
     suppress = read_suppress(draft, fields.get("suppress"))
     consent = _consent(draft, fields.get("consent"))
     placements = _placements(draft, fields.get("placements"))
@@ -132,6 +113,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
         eligibility=eligibility,
         applicability=applicability,
         suitability=suitability,
+        stock=stock,
         consent=consent,
         limits=limits,
         suppress=suppress,
@@ -174,7 +156,7 @@ def _check_fallback(draft: Draft, fields: Mapping[str, Node], offer: Offer | Non
         if holds:
             hint = "Take that out, or mark another offer."
             draft.sheet.error(node, "FALLBACK_UNFIT", f"a fallback is for everyone, and {reason}.", hint)
-    for key in (*LAYERS, "limits", "suppress"):
+    for key in (*LAYERS, "limits", "suppress", "uses", "budget"):
         if key in fields:
             draft.sheet.warn(fields[key], "FALLBACK_IGNORES", f"a fallback ignores '{key}'.", "Remove it.")
     if "schedule" in fields:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from offers.campaign_draft import Draft, span
 from offers.campaign_schedule import relative_time
 from offers.offer import Limit, Suppression, Window
+from streams.attributes import Kind
 from streams.errors import InvalidInput
 from streams.findings import shown
 from streams.instant import DAY_MS
-from streams.positioned_yaml import MapNode, Node
+from streams.positioned_yaml import MapNode, Node, TextNode
 from streams.profile import BUCKET_MS
 from streams.sheet import written
 from streams.units import duration_ms, zone
@@ -24,8 +25,13 @@ COUNTED = {
 }
 """What a limit counts -> the event."""
 PER = ("customer", "booking", "campaign")
+"""Or `{attribute: customer.household}`: who has the same value counts together."""
+COUNTED_BY = frozenset({Kind.STRING, Kind.ENUM, Kind.INTEGER, Kind.BOOLEAN})
+_WHOSE = {"collection": "its collection", "all": "every offer"}
 OF = ("offer", "campaign", "collection", "all")
 AFTER = ("dismissed", "clicked", "redeemed")
+SHARED_FOR_MS = 31 * DAY_MS
+"""The longest window of a limit by a value: values come and go, and each is counted apart."""
 COUNTED_FOR_MS = 400 * DAY_MS
 """Counters remember for so long in which quarter of an hour something happened; then only that it did."""
 MAX_COUNT = 1_000_000
@@ -77,9 +83,10 @@ def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limi
     sheet = draft.sheet
     fields = sheet.fields(node, "a limit", KEYS, ("count", "at_most"))
     count = _chosen(draft, fields, "count", COUNTED)
-    per, of = _chosen(draft, fields, "per", PER) or "customer", _chosen(draft, fields, "of", OF) or usual
+    per = _per(draft, fields.get("per"))
+    of = _chosen(draft, fields, "of", OF) or ("campaign" if per == "campaign" else usual)
     at_most = sheet.integer(fields["at_most"], "at_most", 1, MAX_COUNT) if "at_most" in fields else None
-    _check_enforced(draft, fields, count, per)
+    _check_enforced(draft, fields, count)
     if per == "booking" and (collection is None or draft.about is None or draft.about.kind != "booking"):
         message = "a limit per booking needs an offer about one."
         hint = (
@@ -90,38 +97,69 @@ def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limi
         sheet.error(fields["per"], "NO_ABOUT", message, hint)
     if of == "collection" and collection == "":
         sheet.error(fields["of"], "KEY_MISSING", "the offer is in no collection.", "Add 'collection:' to the offer.")
-    if count is None or at_most is None or per == "campaign":
+    if count is None or at_most is None or per is None:
         return None
-    found = _window(draft, fields.get("window"))
-    return Limit(COUNTED[count], per, of, at_most, found, sheet.where(node))
+    found = read_window(draft, fields.get("window"))
+    limit = Limit(COUNTED[count], per, of, at_most, found, sheet.where(node))
+    _check_shared(draft, fields, limit)
+    return limit
 
 
 def _chosen(draft: Draft, fields: Mapping[str, Node], key: str, known: Collection[str]) -> str | None:
     return draft.sheet.choice(fields[key], key, tuple(known)) if key in fields else None
 
 
-def _check_enforced(draft: Draft, fields: Mapping[str, Node], count: str | None, per: str) -> None:
+def _per(draft: Draft, node: Node | None) -> str | None:
+    """Whose events count together: a word, or `{attribute: customer.household}`."""
+    if node is None:
+        return "customer"
+    if not isinstance(node, MapNode):
+        return draft.sheet.choice(node, "per", PER)
+    fields = draft.sheet.fields(node, "per", ("attribute",), ("attribute",))
+    name = draft.sheet.text(fields["attribute"], "per.attribute") if "attribute" in fields else None
+    if name is None:
+        return None
+    found = draft.attribute(fields["attribute"], name)
+    if found is not None and (found.scope != "customer" or found.kind not in COUNTED_BY):
+        message = f"{name} is not what customers can be counted by."
+        hint = "Name an attribute of the customer that is a text, a level, a whole number or true and false."
+        draft.sheet.error(fields["attribute"], "WRONG_TYPE", message, hint)
+        return None
+    return None if found is None else name
+
+
+def _check_enforced(draft: Draft, fields: Mapping[str, Node], count: str | None) -> None:
     """LIMIT_NOT_ENFORCED: counters lag by the consumer's delay, which money and redemptions must not (idea 11)."""
     strict = draft.sheet.boolean(fields["strict"], "strict") if "strict" in fields else True
+    if strict is False:
+        return
     hint = "Add 'strict: false' if a limit that may be passed by a few will do."
-    if per == "campaign":
-        _check_per_campaign(draft, fields["per"], strict is False)
-    elif count == "redemption" and strict is not False:
+    per = fields.get("per")
+    if isinstance(per, MapNode) or (isinstance(per, TextNode) and per.text.strip() == "campaign"):
+        message = "what customers do together is not limited strictly in this version."
+        draft.sheet.error(per, "LIMIT_NOT_ENFORCED", message, hint)
+    elif count == "redemption":
         message = "a limit of redemptions is not enforced strictly in this version."
         draft.sheet.error(fields["count"], "LIMIT_NOT_ENFORCED", message, hint)
 
 
-def _check_per_campaign(draft: Draft, node: Node, kept: bool) -> None:
-    """What all customers together do is not counted yet: such a limit is refused, or kept without effect."""
-    if kept:
-        message = "a limit per campaign has no effect in this version: nothing is counted across customers."
-        draft.sheet.warn(node, "NO_EFFECT_YET", message, "Remove it, or keep it for a later one.")
-    else:
-        message = "a limit per campaign is not enforced in this version."
-        draft.sheet.error(node, "LIMIT_NOT_ENFORCED", message, "Add 'strict: false' to keep it without effect.")
+def _check_shared(draft: Draft, fields: Mapping[str, Node], limit: Limit) -> None:
+    """What can be counted of all customers together."""
+    if limit.per == "campaign" and limit.of not in ("offer", "campaign"):
+        message = f"'per: campaign' counts the campaign's own events, not those of {_WHOSE[limit.of]}."
+        draft.sheet.error(fields["of"], "KEYS_TOGETHER", message, "Remove 'of'.")
+    elif "." in limit.per and not _ends(limit.window):
+        message = f"a limit by {limit.per} needs a window of at most {span(SHARED_FOR_MS)}."
+        hint = "Write 'window: rolling 7 d' or 'window: calendar month'."
+        draft.sheet.error(fields.get("window", fields["per"]), "WINDOW_INVALID", message, hint)
 
 
-def _window(draft: Draft, node: Node | None) -> Window:
+def _ends(found: Window) -> bool:
+    return found.kind == "calendar" or (found.kind == "rolling" and found.length_ms <= SHARED_FOR_MS)
+
+
+def read_window(draft: Draft, node: Node | None) -> Window:
+    """`window:`; lifetime if there is none."""
     if node is None:
         return Window()
     found = draft.sheet.parsed(node, "window", lambda text: window(text, draft.zone or "UTC"))

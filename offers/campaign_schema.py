@@ -7,19 +7,21 @@ which facts, and consent are the checker's (offers.folder). Whatever the checker
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from offers.campaign import KEYS, LANGUAGE, LATER, LAYERS, REQUIRED
+from offers.campaign import KEYS, LANGUAGE, LAYERS, REQUIRED
 from offers.campaign_arms import ARM_KEYS
+from offers.campaign_budget import PER as PAID_PER
 from offers.campaign_conditions import GROUPS, USE
 from offers.campaign_draft import ALIAS
 from offers.campaign_experiment import KEYS as EXPERIMENT_KEYS
 from offers.campaign_experiment import OTHERS_SEE
 from offers.campaign_leaves import ALL_TESTS, askable
-from offers.campaign_limits import AFTER, COUNTED, OF, PER
+from offers.campaign_limits import AFTER, COUNTED, COUNTED_BY, OF, PER
 from offers.campaign_location import KEYS as LOCATION_KEYS
 from offers.campaign_offer import GOALS, ID, SAILINGS
 from offers.campaign_schedule import DAYS
 from offers.campaign_stop import RESERVED, SHOWN
 from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
+from offers.campaign_uses import stocks
 from offers.prior_price import LOWEST
 from streams.attributes import SCOPES, Attribute, AttributeSet, Kind
 from streams.units import DISTANCES, DURATIONS
@@ -37,6 +39,7 @@ MONEY: Schema = {"type": "string", "pattern": "^[0-9.]+ ?[A-Z]{3}$", "examples":
 SHARE: Schema = {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["6 %"]}
 IDENTIFIER: Schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
 LEVER: Schema = {"type": "number", "minimum": 0.01, "maximum": 100}
+WINDOW: Schema = {"examples": ["rolling 24 h", "calendar day in Europe/Rome", "lifetime"], **TEXT}
 CONDITION: Schema = {"$ref": "#/$defs/condition"}
 MODIFIERS: Mapping[str, Schema] = {
     "on_missing": {"enum": ["fail", "pass"], "description": "What holds if the value is missing or too old."},
@@ -58,7 +61,6 @@ _VALUES: Mapping[Kind, Schema] = {
 def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema:
     """The schema of one campaign file where these attributes are declared, and conditions with these names."""
     properties = {
-        **{key: {"description": "Has no effect in this version."} for key in LATER},
         "campaign": IDENTIFIER,
         "owner": TEXT,
         "language": {"const": LANGUAGE},
@@ -68,7 +70,9 @@ def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema
         **dict.fromkeys(LAYERS, CONDITION),
         "offer": _offer(attributes),
         "price": _price(attributes),
-        "limits": _list(_limit()),
+        "limits": _list(_limit(attributes)),
+        "uses": _uses(attributes),
+        "budget": _budget(),
         "suppress": _one_or_more(_object({"after": {"enum": AFTER}, "for": DURATION, "until": TEXT}, ("after",))),
         "consent": _object({"purposes": _one_or_more(TEXT), "channels": _one_or_more(TEXT)}),
         "on_stop": _object({"shown": {"enum": SHOWN}, "reserved": {"enum": RESERVED}}),
@@ -165,14 +169,37 @@ def _price(attributes: AttributeSet) -> Schema:
     )
 
 
-def _limit() -> Schema:
+def _uses(attributes: AttributeSet) -> Schema:
+    things = {
+        name: _object(
+            {
+                **({stock.by: {"enum": stock.keys}} if stock.by is not None else {}),
+                "quantity": {"type": "integer", "minimum": 1},
+                "fresh_within": DURATION,
+                "strict": FLAG,
+            },
+            () if stock.by is None else (stock.by,),
+        )
+        for name, stock in stocks(attributes).items()
+    }
+    return _object({**things, "strict": FLAG})
+
+
+def _budget() -> Schema:
+    keys = {"amount": MONEY, "per": {"enum": PAID_PER}, "window": WINDOW, "strict": FLAG}
+    return _object({**keys, "cost": {"anyOf": [MONEY, {"const": "discount"}]}}, ("amount",))
+
+
+def _limit(attributes: AttributeSet) -> Schema:
+    names = [name for name, each in attributes.by_name.items() if each.scope == "customer" and each.kind in COUNTED_BY]
+    by_value = _object({"attribute": {"enum": names} if names else TEXT}, ("attribute",))
     return _object(
         {
             "count": {"enum": list(COUNTED)},
-            "per": {"enum": PER},
+            "per": {"anyOf": [{"enum": PER}, by_value]},
             "of": {"enum": OF},
             "at_most": {"type": "integer", "minimum": 1},
-            "window": {"examples": ["rolling 24 h", "calendar day in Europe/Rome", "lifetime"], **TEXT},
+            "window": WINDOW,
             "strict": FLAG,
         },
         ("count", "at_most"),

@@ -94,6 +94,8 @@ class Candidates:
         self.index_excluded = live - self.count
         self._gaps = catalog.gaps(inputs.request.locale)
         self._touched = catalog.caps.touched(inputs.profile, inputs.now, limit_reached)
+        if inputs.counters:
+            self._touched = self._touched.also(catalog.shared_limits.touched(inputs.counters))
         self._facts = facts_of(inputs)
         self._ahead_of: dict[str | None, tuple[Ahead, ...]] = {None: (self._ahead(0, NOTHING),)}
         number = 1

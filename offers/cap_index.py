@@ -37,6 +37,10 @@ class Touched:
     positions: frozenset[int] = NOBODY
     wide: Words | None = None
 
+    def also(self, positions: frozenset[int]) -> "Touched":
+        """These and others."""
+        return Touched(self.positions | positions, self.wide)
+
     def __contains__(self, position: int) -> bool:
         if position in self.positions:
             return True

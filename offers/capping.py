@@ -1,4 +1,4 @@
-"""Frequency caps and suppression: how often this customer has met this offer already."""
+"""Frequency caps and suppression: how often this customer, or all together, have met this offer already."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -6,9 +6,11 @@ from datetime import timedelta
 from functools import lru_cache
 
 from offers import schedule
+from offers.budget import spent
 from offers.offer import Limit, Offer, Suppression, Window
 from offers.own_time import instant_of
 from offers.proposition import Candidate, Code, Reason
+from offers.shared_limits import series_of
 from streams.ids import Millis, OfferId
 from streams.instant import moment
 from streams.profile import CounterKey, MaskedProfile, bucket_of
@@ -18,12 +20,13 @@ EVENT, OFFER, CAMPAIGN, COLLECTION, ABOUT = 0, 1, 2, 3, 5
 """Places in a CounterKey."""
 ALL = "all"
 """A limit `of: all`: the events of every offer count."""
+REDEEMED = "redeemed"
 EXPOSED = "exposed"
 """The one event that an answer itself brings about."""
 
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
-    """CAP_..._REACHED or SUPPRESSED, or None."""
+    """CAP_..._REACHED, USED_UP, BUDGET_SPENT or SUPPRESSED, or None."""
     return None if candidate.uncapped else next(reached(candidate, inputs), None)
 
 
@@ -35,6 +38,10 @@ def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
             yield reason
     for limit in candidate.offer.limits:
         reason = _reached(limit, candidate, inputs)
+        if reason is not None:
+            yield reason
+    for limit in candidate.offer.shared:
+        reason = _reached_together(limit, candidate, inputs)
         if reason is not None:
             yield reason
 
@@ -50,6 +57,22 @@ def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reas
         return None
     code = Code.CAP_BOOKING_REACHED if limit.per == "booking" else Code.CAP_CUSTOMER_REACHED
     return Reason(code, limit.where, f"{limit.event} {found} of at most {limit.at_most}")
+
+
+def _reached_together(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
+    """Whether what all customers did together, as far as it was read, has reached a limit."""
+    found = inputs.counters.get(series_of(limit, candidate.offer.facts).key, 0)
+    if found < limit.at_most:
+        return None
+    if limit.budget is not None:
+        return Reason(Code.BUDGET_SPENT, limit.where, spent(limit.budget, found))
+    code = Code.USED_UP if limit.event == REDEEMED else Code.CAP_SHARED_REACHED
+    return Reason(code, limit.where, f"{limit.event} {found} of at most {limit.at_most} {together(limit)}")
+
+
+def together(limit: Limit) -> str:
+    """Whose events count together."""
+    return "by everybody" if limit.per == "campaign" else f"by everybody of the same {limit.per}"
 
 
 def _before(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> int:

@@ -37,6 +37,7 @@ from offers.offer import (
 from offers.prior_price import Asked
 from offers.prior_price import asked as prior_prices
 from offers.season import Season
+from offers.shared_limits import SharedLimits, split
 from offers.standing import columns, standings
 from offers.wording import Gaps
 from streams.attributes import AttributeSet
@@ -93,7 +94,7 @@ class Catalog:
         self.index = ConditionIndex(self.layout, places)
         self.standing = standings(self.layout, self.index.residual)
         self.columns = columns(self.standing)
-        self.caps = CapIndex(self.layout)
+        self.caps, self.shared_limits = CapIndex(self.layout), SharedLimits(self.layout)
         self.arms = Arms(self.layout, folder.holdout)
         self._group()
         self._remember()
@@ -308,4 +309,4 @@ def consents(consent: Consent, purposes: Sequence[str], channels: Sequence[str])
 
 def _with_limits(offer: Offer, limits: tuple[Limit, ...]) -> Offer:
     """The offer under the caps of policies.yaml too; fallbacks ignore caps by definition."""
-    return offer if offer.fallback or not limits else replace(offer, limits=(*offer.limits, *limits))
+    return split(offer if offer.fallback or not limits else replace(offer, limits=(*offer.limits, *limits)))

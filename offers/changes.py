@@ -138,7 +138,7 @@ class _Teller:
         return f"consent to {' and '.join(purposes + channels)}"
 
     def _cap(self, reason: Reason) -> str:
-        limit = next((limit for limit in self.offer.limits if limit.where == reason.where), None)
+        limit = next((limit for limit in (*self.offer.limits, *self.offer.shared) if limit.where == reason.where), None)
         return f"fewer of them ({reason.detail})" if limit is None else f"{_under(limit)} ({reason.detail})"
 
 
@@ -157,6 +157,9 @@ _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
     Code.SUPPRESSED: lambda teller, reason: f"not {reason.detail}",
     Code.CAP_CUSTOMER_REACHED: _Teller._cap,
     Code.CAP_BOOKING_REACHED: _Teller._cap,
+    Code.CAP_SHARED_REACHED: _Teller._cap,
+    Code.USED_UP: _Teller._cap,
+    Code.BUDGET_SPENT: lambda teller, reason: f"more money ({reason.detail})",
 }
 
 

@@ -23,7 +23,7 @@ from streams.attributes import SUBJECT_SCOPES, Value
 
 Test = Callable[[View], bool]
 
-LAYERS = (Code.ELIGIBILITY_FAILED, Code.APPLICABILITY_FAILED, Code.SUITABILITY_FAILED)
+LAYERS = (Code.ELIGIBILITY_FAILED, Code.APPLICABILITY_FAILED, Code.SUITABILITY_FAILED, Code.STOCK)
 
 
 def compile_condition(condition: Condition) -> Test:

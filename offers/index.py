@@ -23,7 +23,8 @@ MOST_SHARED = 16
 
 def layers(offer: Offer) -> Iterable[tuple[Code, Condition]]:
     """The offer's top-level conjuncts with the code of their layer, in the order in which they explain."""
-    for code, condition in zip(LAYERS, (offer.eligibility, offer.applicability, offer.suitability), strict=True):
+    written = offer.eligibility, offer.applicability, offer.suitability, offer.stock
+    for code, condition in zip(LAYERS, written, strict=True):
         for conjunct in conjuncts(condition):
             yield code, conjunct
 

@@ -81,18 +81,35 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """Money that the events of a limit cost, in minor units of one currency."""
+
+    amount: int
+    cost: int
+    """Of one event."""
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """A frequency cap: at most `at_most` events of one kind per subject and window."""
 
     event: str
     """exposed | clicked | dismissed | redeemed | decided"""
     per: str
-    """customer | booking"""
+    """customer | booking; of all customers together: campaign, or customer.* for those who share its value"""
     of: str
     """offer | campaign | collection | all: whose events count"""
     at_most: int
     window: Window = Window()
     where: str = ""
+    budget: Budget | None = None
+    """What `at_most` was worked out from, where it is money that is limited."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether the events of several customers count together."""
+        return self.per == "campaign" or "." in self.per
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +268,13 @@ class Offer:
     eligibility: Condition = ALWAYS
     applicability: Condition = ALWAYS
     suitability: Condition = ALWAYS
+    stock: Condition = ALWAYS
+    """That enough is left of what it uses, as far as the market says."""
     consent: Consent = Consent()
     limits: tuple[Limit, ...] = ()
+    """In a catalog those of one customer; in a folder all of them."""
+    shared: tuple[Limit, ...] = ()
+    """In a catalog the limits that customers share, budgets among them."""
     suppress: tuple[Suppression, ...] = ()
     price: Price | None = None
     value: Value = Value()

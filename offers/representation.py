@@ -154,7 +154,8 @@ _since = lru_cache(maxsize=16_384)(format_instant)
 @lru_cache(maxsize=65_536)
 def _fixed(key: OfferKey) -> Fixed:
     offer = key.offer
-    representation, layers = offer.representation, (offer.eligibility, offer.applicability, offer.suitability)
+    representation = offer.representation
+    layers = offer.eligibility, offer.applicability, offer.suitability, offer.stock
     wordings = {
         locale: wording(text, representation.link, representation.web) for locale, text in representation.texts.items()
     }

@@ -31,6 +31,8 @@ from streams.market_tail import MarketTail
 from streams.profile_store import ProfileStore
 from streams.settings import Settings
 from streams.sqlite_log import SqliteLog
+from streams.total_store import TotalReader
+from streams.total_tail import TotalTail
 from streams.valkey import DECISION_TIMEOUT_S, Client, Doors, Keys, connect, connect_async
 
 LOG_WAIT_S = 1.0
@@ -140,7 +142,8 @@ def activation(settings: Settings, of: Ledger) -> Activation:
 
 def deployment(engine: Engine) -> Deployment:
     """The part of the active revision that streams needs."""
-    return Deployment(engine.catalog.attributes, engine.catalog.places)
+    catalog = engine.catalog
+    return Deployment(catalog.attributes, catalog.places, catalog.shared_limits.series)
 
 
 @dataclass(slots=True)
@@ -153,6 +156,7 @@ class Runtime:
     activation: Activation
     tail: MarketTail
     lag: Lag
+    totals: TotalTail
     lake: Lake
     offer_tokens: OfferTokens
     customer_tokens: CustomerTokens
@@ -174,6 +178,7 @@ class Runtime:
         self.activation.start()
         self.tail.start()
         self.lag.start()
+        self.totals.start()
         self.metrics.start()
         self._tasks.append(asyncio.get_running_loop().create_task(self.behind.run()))
 
@@ -194,6 +199,7 @@ class Runtime:
     def _stop_threads(self) -> None:
         self.activation.stop()
         self.lag.stop()
+        self.totals.stop()
         self.metrics.stop()
         self.tail.stop()
 
@@ -229,16 +235,28 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     active = activation(settings, book)
     await asyncio.to_thread(active.load)
     clock = None if settings.simulated else wall_clock
-    of_tail, of_lag = connect(address, "offing-tail"), connect(address, "offing-lag")
+    of_tail, of_lag, of_totals = (connect(address, f"offing-{name}") for name in ("tail", "lag", "totals"))
     tail = MarketTail(log, MarketStore(of_tail, names), clock)
     lag = Lag(log, ProfileStore(of_lag, names), tail)
+    totals = TotalTail(TotalReader(of_totals, names), lambda: bool(active.engine().catalog.shared_limits))
+    await asyncio.to_thread(totals.look)  # a limit that was reached before this worker began is not passed by it
     client = connect_async(address)
     await client.connect(DECISION_TIMEOUT_S)
     store = AnswerStore(client, names)
     behind = WriteBehind(log)
     tokens = OfferTokens(keys)
     in_order = settings.candidates * 3 // 4  # the rest is drawn
-    tools = Tools(store, behind, tokens, active.engine, active.revision, lambda: tail.market, lag.late, in_order)
+    tools = Tools(
+        store=store,
+        behind=behind,
+        tokens=tokens,
+        engine=active.engine,
+        revision=active.revision,
+        market=lambda: tail.market,
+        late=lag.late,
+        totals=lambda: totals.totals,
+        candidates=in_order,
+    )
     return Runtime(
         settings=settings,
         ledger=book,
@@ -246,6 +264,7 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
         activation=active,
         tail=tail,
         lag=lag,
+        totals=totals,
         lake=Lake(settings.lake),
         offer_tokens=tokens,
         customer_tokens=CustomerTokens(keys),
@@ -254,5 +273,5 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
         acceptance=Acceptance(log, store, wall_clock),
         behind=behind,
         metrics=HostMetrics(settings.metrics, "serve", telemetry.ACROSS, refresh=tail.measure),
-        blocking=(of_tail, of_lag),
+        blocking=(of_tail, of_lag, of_totals),
     )

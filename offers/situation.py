@@ -8,6 +8,7 @@ import msgspec
 
 from offers import schedule, subjects
 from offers.catalog import Catalog
+from offers.shared_limits import NONE_REACHED, Reached
 from streams.ids import DecisionId, Millis
 from streams.instant import moment
 from streams.market import Market
@@ -32,6 +33,8 @@ class Situation:
     origin: str = "live"
     arms: dict[str, str] = field(default_factory=dict)
     """Experiment -> arm; see DecisionInputs."""
+    reached: Reached = NONE_REACHED
+    """What all customers together have reached."""
 
 
 def situate(
@@ -57,6 +60,7 @@ def situate(
         degraded=found.degraded,
         origin=found.origin,
         arms=found.arms,
+        counters=found.reached.of(found.profile.facts),
     )
     keys = sorted(catalog.selectors if only is None else only)
     if only is None and not every_subject:

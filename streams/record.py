@@ -94,6 +94,8 @@ class DecisionInputs(msgspec.Struct, frozen=True):
     """What candidate_limit is where no deadline presses."""
     arms: dict[str, str] = {}
     """Experiment -> the arm that this customer is put in, whatever the draw says: personas and previews."""
+    counters: dict[str, int] = {}
+    """Totals over all customers (totals.Series.key) that had reached a limit, as they were read last."""
 
 
 class ScoredCandidate(msgspec.Struct, frozen=True, array_like=True):

@@ -210,22 +210,21 @@ def test_limits_that_need_not_be_strict_are_kept(folder: Path, deployment: Loade
     )
 
 
-def test_a_limit_across_customers_is_kept_without_effect_and_said_to_be(folder: Path, deployment: LoadedFolder) -> None:
-    limits = "limits: [{count: exposure, per: campaign, at_most: 300, strict: false}]\n"
-    campaign, findings = check(folder, deployment, limits + MINIMAL)
-    assert campaign is not None
-    assert campaign.offer.limits == (), "nothing may count it as if it were per customer"
-    assert [finding.code for finding in findings] == ["NO_EFFECT_YET"]
+def test_a_limit_of_all_customers_together_counts_the_campaign(folder: Path, deployment: LoadedFolder) -> None:
+    limits = (
+        "limits: [{count: exposure, per: campaign, at_most: 300, window: calendar day in Europe/Rome, strict: false}]\n"
+    )
+    (limit,) = offer_of(folder, deployment, limits + MINIMAL).limits
+    assert limit == Limit(
+        "exposed", "campaign", "campaign", 300, Window("calendar", unit="day", zone="Europe/Rome"), "spa.yaml:1:10"
+    )
+    assert limit.shared
 
 
 def test_the_file_a_campaign_manager_hopes_to_write_is_read(folder: Path, deployment: LoadedFolder) -> None:
     campaign, findings = check(folder, deployment, (HERE / "campaigns" / "hoped_for.yaml").read_text())
     assert campaign is not None
     assert [str(finding) for finding in findings] == [
-        "spa.yaml:25:7: NO_EFFECT_YET warning: uses has no effect in this version: nothing is counted. "
-        "Remove it, or keep it for a later one.",
-        "spa.yaml:27:30: NO_EFFECT_YET warning: a limit per campaign has no effect in this version: nothing is counted "
-        "across customers. Remove it, or keep it for a later one.",
         "spa.yaml:32:49: NO_EFFECT_YET warning: on_stop.reserved has no effect in this version: nothing is reserved. "
         "Remove it, or keep it for a later one.",
     ]

@@ -27,6 +27,7 @@ SEEN = {
 UNSEEN = {
     "key_missing-collection", "key_missing-line", "out_of_range-mean", "out_of_range-ttl", "out_of_range-holdout",
     "name_invalid-arm", "number_invalid-share", "unit_missing-beside",
+    "key_missing-cost", "out_of_range-budget", "out_of_range-undiscounted",
 }  # fmt: skip
 """Files with such a code whose fault lies in two keys together, or in how much a quantity is."""
 

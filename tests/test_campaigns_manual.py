@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offers.campaign import KEYS, LATER
+from offers.campaign import KEYS
 from offers.campaign_leaves import ALL_TESTS
 from offers.campaign_limits import COUNTED, OF
 from offers.campaign_offer import KEYS as OFFER_KEYS
@@ -90,5 +90,5 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
 
 def test_every_key_test_and_placeholder_is_on_the_page() -> None:
     words = set(re.findall(r"[a-z_]+(?:\.name)?", PAGE))
-    named = (*KEYS, *LATER, *OFFER_KEYS, *ALL_TESTS, *COUNTED, *OF, *FILTERS, *SPECIAL, *MAX_TEXTS)
+    named = (*KEYS, *OFFER_KEYS, *ALL_TESTS, *COUNTED, *OF, *FILTERS, *SPECIAL, *MAX_TEXTS)
     assert [word for word in named if word not in words] == []

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from offers import bits, explain
+from offers import bits, capping, explain
 from offers.candidates import Candidates
 from offers.catalog import Catalog
 from offers.condition import ALWAYS, LOCATION, All, AnyOf, Condition, Leaf, Op, negate
 from offers.eligibility import rule_out
 from offers.index import LEAST_SHARED
-from offers.offer import Offer, RelativeTime, Schedule, Selector
+from offers.offer import Limit, Offer, RelativeTime, Schedule, Selector, Window
 from offers.shortlist import take
 from streams.attributes import Value
 from streams.places import Fix, Places, Whereabouts
@@ -26,6 +26,12 @@ from tests.geography import FENCES, PLACES
 HOUR = 3_600_000
 BOOKINGS = Selector("booking")
 WRITTEN = representation(("it", "en"))
+ENOUGH = Leaf("market.cabins_free.inside", Op.RANGE, low=2, on_missing=True, fresh_ms=HOUR)
+TOGETHER = (Limit("redeemed", "campaign", "campaign", 3, where="o.yaml:9:5"),)
+ALL_OF_THEM = (*TOGETHER, Limit("exposed", "customer.home", "all", 2, Window("rolling", HOUR)))
+TOTALS = (
+    "redeemed|campaign|c-o0|ever|", "redeemed|campaign|c-o3|ever|", f"exposed|all||rolling {HOUR}|customer.home",
+)  # fmt: skip
 
 
 def values_of(attribute: str) -> st.SearchStrategy[Value]:
@@ -129,6 +135,8 @@ def offers(draw: st.DrawFn) -> list[Offer]:
                 eligibility=draw(st.one_of(leaf(names), known)),
                 applicability=draw(st.one_of(st.just(ALWAYS), st.just(ALWAYS), known)),
                 suitability=draw(st.one_of(st.just(ALWAYS), st.just(ALWAYS), leaf(names))),
+                stock=draw(st.sampled_from([ALWAYS, ENOUGH])) if about else ALWAYS,
+                limits=draw(st.sampled_from([(), (), TOGETHER, ALL_OF_THEM])),
                 about=about,
                 schedule=draw(st.sampled_from(PLANS)),
                 representation=representation(locales, draw(st.sampled_from([None, locales[0]]))),
@@ -168,13 +176,14 @@ def situations(draw: st.DrawFn) -> DecisionInputs:
         subjects={BOOKINGS.key: bookings},
         whereabouts=draw(whereabouts()),
         locale=draw(st.sampled_from(["it", "de-AT", "fr-CA", "ja"])),
+        counters=draw(st.dictionaries(st.sampled_from(TOTALS), st.integers(1, 4), max_size=3)),
     )
 
 
 def allowed_by_index(book: Catalog, situation: DecisionInputs) -> set[tuple[str, str]]:
     """What the hot path allows: survivors of the index against which nothing else speaks."""
     unhurried = msgspec.structs.replace(situation, candidate_limit=4_000)
-    kept = take(Candidates(book, unhurried), (rule_out,), unhurried).kept
+    kept = take(Candidates(book, unhurried), (rule_out, capping.rule_out), unhurried).kept
     return {(candidate.offer.id, candidate.subject.key) for candidate in kept}
 
 

@@ -11,7 +11,6 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from offers.acceptance import weighed
-from offers.answer import Doorway
 from offers.api.bodies import MAX_DECISION_BYTES, read_body
 from offers.api.clock import instant_of
 from offers.api.contract import ANSWER_EXAMPLE, REQUEST_EXAMPLE, Answer, body_of, content
@@ -21,6 +20,7 @@ from offers.api.problems import responses
 from offers.api.session import Session, session_of
 from offers.caller import may_act_for, may_say, require
 from offers.catalog import Catalog
+from offers.errand import Doorway
 from offers.events_door import accept_inline, said_by_request
 from offers.request import Asked, DecisionRequest, WantedPlacement, bounded, parse, read
 from streams.errors import InvalidInput
