@@ -38,6 +38,8 @@ def kitchen(tmp_path: Path) -> Path:
         shutil.copyfile(DEPLOYMENT / name, tmp_path / name)
     for name in ("places", "fallbacks"):
         shutil.copytree(DEPLOYMENT / name, tmp_path / name)
+    for declared in (COOKBOOK / "declared").iterdir():
+        shutil.copyfile(declared, tmp_path / declared.name)
     (tmp_path / "tests").mkdir()
     shutil.copyfile(DEPLOYMENT / "tests" / "personas.yaml", tmp_path / "tests" / "personas.yaml")
     return tmp_path
