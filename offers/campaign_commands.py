@@ -8,14 +8,18 @@ import typer
 from rich.markup import escape
 
 from offers import live_simulation, plan_commands, reach_commands, tryout
-from offers.check_report import report
+from offers.check_report import Clock, dated_findings, report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
 from offers.folder import load_folder
 from offers.previewing import Wanted, preview
 from offers.schema_file import page, write
+from streams.consumer import wall_clock
+from streams.errors import InvalidInput
 from streams.findings import has_errors
+from streams.ids import Millis
 from streams.settings import from_environment
+from streams.units import written_time
 
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 campaigns.command("plan")(plan_commands.plan)
@@ -31,12 +35,23 @@ def check(
         Format, typer.Option("--format", help="github, gitlab and sarif put each finding beside its line.")
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail it too.")] = False,
+    dates: Annotated[bool, typer.Option("--dates", help="Repeat the dates of every campaign, as understood.")] = False,
+    now: Annotated[str, typer.Option(help="For example 2026-11-21T18:00+01:00; else by this machine's clock.")] = "",
 ) -> None:
     """Every error of every file, as `path:line:column: CODE message`. Exits 1 if there are any."""
-    loaded = load_folder(folder)
-    report(loaded, folder, form)
+    clock = Clock(_instant(now) if now else wall_clock(), dates)
+    loaded = dated_findings(load_folder(folder), folder, clock)
+    report(loaded, folder, form, clock)
     if has_errors(loaded.findings) or (strict and loaded.findings):
         raise typer.Exit(1)
+
+
+def _instant(text: str) -> Millis:
+    """What `--now` says, in UTC if it names no offset."""
+    try:
+        return written_time(text, "UTC").at
+    except InvalidInput as error:
+        raise typer.BadParameter(f"--now: {error.message}") from error
 
 
 @campaigns.command("schema")

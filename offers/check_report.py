@@ -2,31 +2,82 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
+from rich.markup import escape
 from rich.text import Text
 
+from offers.campaign_dates import Understood, dated, over, understood
 from offers.code_frame import framed
 from offers.commands import console
-from offers.finding_formats import FORMATS, Format, located
+from offers.finding_formats import FORMATS, Format, as_json, located
 from offers.folder import LoadedFolder
 from streams.findings import Severity
+from streams.ids import Millis
+
+MAX_TOLD = 10
+"""Campaigns whose dates are repeated unasked."""
 
 
-def report(loaded: LoadedFolder, folder: Path, form: Format) -> None:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the check takes for now, and whether every campaign's dates are wanted."""
+
+    now: Millis
+    every: bool = False
+
+
+def dated_findings(loaded: LoadedFolder, folder: Path, clock: Clock) -> LoadedFolder:
+    """With the warnings that depend on what day it is."""
+    if loaded.campaigns is None:
+        return loaded
+    found = over(folder, loaded.campaigns.campaigns, loaded.campaigns.seasons, clock.now)
+    return replace(loaded, findings=tuple(sorted((*loaded.findings, *found))))
+
+
+def report(loaded: LoadedFolder, folder: Path, form: Format, clock: Clock) -> None:
     """Everything that was found, on standard output. Paths are those of the folder in plain lines, else from here."""
-    if form is not Format.TEXT:
+    if form is Format.JSON:
+        dates = [each.as_json() for each in _understood(loaded, clock, every=True)]
+        _write(as_json(located(loaded.findings, folder, Path.cwd()), dates))
+    elif form is not Format.TEXT:
         _write(FORMATS[form](located(loaded.findings, folder, Path.cwd())))
     elif sys.stdout.isatty():
-        paths = [finding.path for finding in located(loaded.findings, folder, Path.cwd())]
-        for frame in framed(loaded.findings, folder, paths, console.width):
-            console.print(frame, soft_wrap=True)
-        console.print(_summary(loaded))
+        _draw(loaded, folder, clock)
     else:
-        for finding in loaded.findings:
-            _write(f"{finding}\n")
+        for line in (*loaded.findings, *_dates(loaded, clock)):
+            _write(f"{line}\n")
         if loaded.campaigns is not None:
             _write(f"{_good(loaded.campaigns.campaigns)}\n")
+
+
+def _draw(loaded: LoadedFolder, folder: Path, clock: Clock) -> None:
+    """For a person at a terminal."""
+    paths = [finding.path for finding in located(loaded.findings, folder, Path.cwd())]
+    for frame in framed(loaded.findings, folder, paths, console.width):
+        console.print(frame, soft_wrap=True)
+    for line in _dates(loaded, clock):
+        console.print(escape(line), soft_wrap=True, style="dim")
+    console.print(_summary(loaded))
+
+
+def _understood(loaded: LoadedFolder, clock: Clock, every: bool) -> Iterator[Understood]:
+    if loaded.campaigns is None:
+        return iter(())
+    campaigns = (each for each in loaded.campaigns.campaigns if every or dated(each))
+    return understood(campaigns, loaded.campaigns.seasons, clock.now)
+
+
+def _dates(loaded: LoadedFolder, clock: Clock) -> Iterator[str]:
+    """The dates of campaigns as they were understood; unasked, those of the first that name times of their own."""
+    told = _understood(loaded, clock, clock.every)
+    yield from (str(each) for each in islice(told, None if clock.every else MAX_TOLD))
+    more = 0 if loaded.campaigns is None or clock.every else sum(map(dated, loaded.campaigns.campaigns)) - MAX_TOLD
+    if more > 0:
+        yield f"... and the dates of {more} more campaigns: --dates"
 
 
 def _summary(loaded: LoadedFolder) -> Text:

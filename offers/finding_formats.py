@@ -45,8 +45,10 @@ def located(findings: Iterable[Finding], folder: Path, here: Path) -> tuple[Find
     return tuple(replace(finding, path=_utf8((below / finding.path).as_posix())) for finding in findings)
 
 
-def as_json(findings: Sequence[Finding]) -> str:
-    """One object: `v`, `findings` with message and mend (`hint`) apart, how many errors and warnings."""
+def as_json(findings: Sequence[Finding], dates: Sequence[Mapping[str, object]] | None = None) -> str:
+    """One object: `v`, `findings` with message and mend (`hint`) apart, how many errors and warnings, and the `dates`
+
+    of campaigns as they were understood, where they are given."""
     count = Counter(finding.severity for finding in findings)
     told = [
         {
@@ -61,6 +63,8 @@ def as_json(findings: Sequence[Finding]) -> str:
         for finding in findings
     ]
     found = {"v": VERSION, "findings": told, "errors": count[Severity.ERROR], "warnings": count[Severity.WARNING]}
+    if dates is not None:
+        found["dates"] = list(dates)
     return _document(found)
 
 
