@@ -103,7 +103,10 @@ def spans(calendar: Calendar, year: int) -> tuple[Span, ...]:
     match calendar:
         case Yearly(starts, ends):
             first, last = day_of(starts, year, ends=False), day_of(ends, year, ends=True)
-            return ((first, last if last >= first else day_of(ends, year + 1, ends=True)),)
+            if last >= first:
+                return ((first, last),)
+            only_in_leap_years = starts == ends and not isinstance(starts, EasterDay)
+            return () if only_in_leap_years else ((first, day_of(ends, year + 1, ends=True)),)
         case Holidays(region, around):
             beside = timedelta(days=around)
             return tuple((day - beside, day + beside) for day in holidays_of(region, year))

@@ -9,7 +9,7 @@ import pytest
 
 from offers.proposition import Code, Decision, Item, Offline, Picture, PlacementSlate, Reason, Shown, canonical_bytes
 from streams.ids import CampaignId, DecisionId, ModelId, OfferId, PlacementId, RevisionId
-from streams.record import OfferFacts, ScoredCandidate, ShownItem
+from streams.record import Assigned, OfferFacts, ScoredCandidate, ShownItem
 from tests.catalogs import HERO, NOW
 
 CODES = """
@@ -57,7 +57,7 @@ def test_what_differs_in_anything_has_other_bytes() -> None:
     changes: list[dict[str, Any]] = [
         {"decision_id": "d-2"}, {"now": NOW + 1}, {"revision": "r-2"}, {"model": "m-2"}, {"degraded": ("x",)},
         {"placements": ()}, {"ruled_out": ()}, {"candidates": ()}, {"shown": ()}, {"valid_until": NOW},
-        {"consulted": ()},
+        {"consulted": ()}, {"assigned": (Assigned("e", "a", OfferId("o"), ""),)},
     ]  # fmt: skip
     assert {name for change in changes for name in change} == set(Decision.__struct_fields__)
     found = {canonical_bytes(msgspec.structs.replace(first, **change)) for change in changes}

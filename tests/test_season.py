@@ -57,6 +57,19 @@ def test_a_yearly_season_holds_what_a_plain_comparison_holds(
     assert holds(Yearly(starts, ends), day) is within
 
 
+def test_a_season_of_29_february_alone_is_in_leap_years_alone() -> None:
+    alone = Yearly((2, 29), (2, 29))
+    days = [
+        date(2027, 2, 28),
+        date(2027, 3, 1),
+        date(2027, 7, 1),
+        date(2028, 2, 28),
+        date(2028, 2, 29),
+        date(2028, 3, 1),
+    ]
+    assert [holds(alone, day) for day in days] == [False, False, False, False, True, False]
+
+
 @given(st.integers(-80, 200), st.integers(0, 60), st.sampled_from(["western", ORTHODOX]), st.integers(2001, 2099))
 def test_days_from_easter_are_counted_from_its_sunday(first: int, length: int, rite: str, year: int) -> None:
     calendar = Yearly(EasterDay(first, rite), EasterDay(min(first + length, 200), rite))
