@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from offers import live_simulation, plan_commands, reach_commands, tryout
+from offers import live_simulation, plan_commands, reach_commands, status_commands, tryout
 from offers.check_report import Clock, dated_findings, report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
@@ -25,6 +25,7 @@ campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 campaigns.command("plan")(plan_commands.plan)
 campaigns.command("contexts")(plan_commands.export)
 campaigns.command("reach")(reach_commands.reach)
+campaigns.command("status")(status_commands.show)
 
 
 @campaigns.command("check")

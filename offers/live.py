@@ -1,12 +1,15 @@
 """What is stored now, only read: profiles, whereabouts and the market, for commands that look and count nothing."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from offers import reading
+from offers import reading, revisions, runtime
 from offers.answer_store import Found
+from offers.catalog import Catalog
 from offers.consuming import store_url
+from offers.shared_limits import NONE_REACHED, Reached
 from offers.situation import Situation
 from streams.attributes import AttributeSet
 from streams.ids import DecisionId, Millis
@@ -16,6 +19,8 @@ from streams.places import NOWHERE, Whereabouts
 from streams.profile_scan import Held
 from streams.record import Request
 from streams.settings import Settings
+from streams.total_store import TotalReader
+from streams.totals import Totals
 from streams.valkey import Client, Keys, connect
 
 LOOKED_AT = DecisionId("00000000-0000-7000-8000-000000000000")
@@ -34,6 +39,16 @@ class Live:
         """As its consumer last wrote it down; empty if it never did. Raises Retry STORE_UNAVAILABLE."""
         return MarketStore(self.client, self.keys).latest() or EMPTY
 
+    def totals(self) -> Totals:
+        """What all customers did together. Raises Retry STORE_UNAVAILABLE, Stop TOTALS_FORMAT."""
+        return TotalReader(self.client, self.keys).read()
+
+    def around(self, catalog: Catalog, now: Millis) -> "Around":
+        """What is the same for every customer at `now`."""
+        asked = catalog.shared_limits
+        reached = asked.reached(self.totals(), now) if asked else NONE_REACHED
+        return Around(now, self.market(), catalog.attributes, reached)
+
 
 @contextmanager
 def opened(settings: Settings, name: str) -> Iterator[Live]:
@@ -45,6 +60,18 @@ def opened(settings: Settings, name: str) -> Iterator[Live]:
         client.close()
 
 
+def folder(settings: Settings) -> Path:
+    """The campaigns that run: the folder that is followed, or that of the publication which is active.
+
+    Raises NotFound REVISION_UNKNOWN, Retry LEDGER_UNAVAILABLE.
+    """
+    if not settings.published:
+        return settings.campaigns
+    with closing(runtime.ledger(settings)) as book:
+        active = book.publications.active(runtime.wall_clock())
+    return settings.campaigns if active is None else revisions.find(active.revision, settings.artifacts)
+
+
 @dataclass(frozen=True, slots=True)
 class Around:
     """What is the same for every customer looked at."""
@@ -52,6 +79,8 @@ class Around:
     now: Millis
     market: Market
     attributes: AttributeSet
+    reached: Reached = NONE_REACHED
+    """Limits above one customer."""
 
 
 def situation(
@@ -65,5 +94,5 @@ def situation(
     read = reading.read(found, (), resolved, around.attributes, around.now)
     return Situation(
         decision_id, around.now, request, read.whereabouts, read.profile, around.market, EVERY_CANDIDATE,
-        degraded=read.degraded, origin="simulation",
+        degraded=read.degraded, origin="simulation", reached=around.reached,
     )  # fmt: skip

@@ -44,7 +44,7 @@ def _situation(customer: str, instead: Instead, catalog: Catalog, settings: Sett
         raise typer.BadParameter(f"{error.code} {error.message}") from error
     with live.opened(settings, "offing-simulate") as store:
         held = one(store.client, store.keys, name)
-        around = live.Around(now, store.market(), catalog.attributes)
+        around = store.around(catalog, now)
     if held.profile is None and held.presence is None and not held.pending:
         raise NotFound("CUSTOMER_UNKNOWN", f"nothing is stored of {shown(customer)} in {settings.namespace}")
     request = Request(name, asked, instead.locale or LOCALE)

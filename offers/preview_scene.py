@@ -40,7 +40,7 @@ def place_of(campaign: str, folder: Path | None, usual: Path) -> Place:
     """
     file = Path(campaign)
     if not file.is_file():
-        return Place(folder or usual, _file_of(campaign, folder or usual))
+        return Place(folder or usual, file_of(campaign, folder or usual))
     file = file.resolve()
     above = file.parents if folder is None else (folder.resolve(),)
     found = next((each for each in above if (each / ATTRIBUTES).is_file() and file.is_relative_to(each)), None)
@@ -49,7 +49,8 @@ def place_of(campaign: str, folder: Path | None, usual: Path) -> Place:
     return Place(found, file)
 
 
-def _file_of(campaign: str, folder: Path) -> Path:
+def file_of(campaign: str, folder: Path) -> Path:
+    """The file of a campaign. Raises NotFound CAMPAIGN_UNKNOWN."""
     for file in campaign_files(folder) if folder.is_dir() else ():
         found = _ID.search(file.read_text(errors="replace"))
         if found is not None and found[1] == campaign:

@@ -121,7 +121,7 @@ class _Funnel:
             names = (*consent.purposes, *(f"channel {name}" for name in consent.channels))
             yield Step(f"consent to {' and '.join(names)}", self.offer.where, self._consents)
         yield Step("a price and every word known, and not over for them", self.offer.where, self._presentable)
-        if self.offer.limits or self.offer.suppress:
+        if self.offer.limits or self.offer.shared or self.offer.suppress:
             yield Step("not held back by a limit", self.offer.where, self._uncapped)
 
     def _bind(self) -> Step:

@@ -16,7 +16,7 @@ INTERRUPTED = 130
 def reach(
     campaign: Annotated[str, typer.Argument(metavar="FILE|CAMPAIGN")],
     folder: Annotated[
-        Path | None, typer.Option("--dir", help="The folder of campaigns; else that of the file.")
+        Path | None, typer.Option("--dir", help="The folder of campaigns; else that of the file, or those that run.")
     ] = None,
     now: Annotated[
         str, typer.Option(help="Another time than now, such as '2026-11-21 18:00' in the campaign's zone.")

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,11 @@ from offers import live, schedule
 from offers.catalog import Catalog
 from offers.commands import errors, say
 from offers.condition_words import Words, instant
-from offers.folder import load_campaign
 from offers.offer import Offer
-from offers.preview_scene import PREVIEW, place_of
+from offers.one_campaign import one_campaign
 from offers.reach import Step, Told, depth, steps, told
 from offers.reading import UNAVAILABLE
 from streams.consumer import wall_clock
-from streams.errors import InvalidInput
-from streams.findings import Severity
 from streams.ids import Millis
 from streams.instant import format_instant
 from streams.profile_scan import scan
@@ -55,11 +52,12 @@ class Reach:
 
 def reach(wanted: Wanted, settings: Settings, as_json: bool) -> None:
     """Count and print it. Raises InvalidInput, NotFound, Stop STORE_STOPPED, Retry STORE_UNAVAILABLE."""
-    catalog, offer = _campaign(wanted, settings)
+    catalog, campaign = one_campaign(wanted.campaign, wanted.folder, live.folder(settings))
+    offer = catalog.by_id[campaign.offer.id]
     now = written_time(wanted.now, offer.schedule.zone).at if wanted.now else wall_clock()
     funnel = steps(offer, catalog, Words(catalog.attributes, offer.schedule.zone))
     with live.opened(settings, "offing-reach") as store:
-        around = live.Around(now, store.market(), catalog.attributes)
+        around = store.around(catalog, now)
         reached, unread = _count(funnel, store, around, (offer, catalog))
     seasons = catalog.active_seasons(around.market.seasons, now)[0]
     status = schedule.status(offer.schedule, now, seasons)
@@ -68,18 +66,6 @@ def reach(wanted: Wanted, settings: Settings, as_json: bool) -> None:
         say(_told(found))
     else:
         sys.stdout.write("".join(f"{line}\n" for line in _page(found)))
-
-
-def _campaign(wanted: Wanted, settings: Settings) -> tuple[Catalog, Offer]:
-    """The campaign alone: what is wrong with others does not matter. Raises InvalidInput CAMPAIGN_INVALID."""
-    place = place_of(wanted.campaign, wanted.folder, settings.campaigns)
-    loaded = load_campaign(place.folder, place.file)
-    if loaded.campaigns is None or loaded.attributes is None or loaded.places is None:
-        wrong = (str(finding) for finding in loaded.findings if finding.severity is Severity.ERROR)
-        raise InvalidInput("CAMPAIGN_INVALID", "\n".join(wrong))
-    unplaced = replace(loaded.campaigns, placements={})  # what placements fall back on is not loaded here
-    catalog = Catalog(PREVIEW, unplaced, loaded.attributes, loaded.places)
-    return catalog, catalog.layout[0]
 
 
 def _count(

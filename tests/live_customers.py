@@ -9,9 +9,9 @@ from streams.attributes import Value
 from streams.events import Capacity, Event, EventData, Fare, Schedule
 from streams.ids import CustomerId, Millis
 from streams.instant import HOUR_MS, MINUTE_MS, format_instant, parse_instant
-from streams.market import EMPTY, fold
+from streams.market import EMPTY, Market, fold
 from streams.market_store import MarketStore
-from streams.places import Fix, Places
+from streams.places import Fix, Whereabouts
 from streams.profile import BookingFact, Cell, CounterKey, Profile, ProfileFacts, bucket_of
 from streams.profile_form import encode
 from streams.profile_store import presence_bytes
@@ -56,29 +56,34 @@ class Somebody:
         return Profile(ProfileFacts(cells, consent, bookings, counters=counters))
 
 
-def store(client: Client, keys: Keys, people: Iterable[tuple[str, Somebody]], now: Millis = NOW) -> None:
-    """Put them there, with tonight's market."""
-    pipeline = client.pipeline(transaction=False)
-    places: Places = CATALOG.places
-    for name, somebody in people:
-        customer = CustomerId(name)
-        pipeline.set(keys.profile(customer), encode(somebody.profile(now)))
-        if somebody.seen_ago_ms is not None:
-            at = now - somebody.seen_ago_ms
-            here = places.resolve(Fix(*PORT, 20.0, at), "precise")
-            pipeline.set(keys.presence(customer), presence_bytes(here))
-    pipeline.execute()
+def presence(ago_ms: Millis, now: Millis = NOW) -> Whereabouts:
+    """At the port, so long ago."""
+    return CATALOG.places.resolve(Fix(*PORT, 20.0, now - ago_ms), "precise")
+
+
+def market(now: Millis = NOW) -> Market:
+    """Tonight's sailing, three and a half hours from now, with 37 inside cabins at 70 EUR."""
     departure = parse_instant("2026-11-21T20:30:00Z") - NOW + now
+    times = Schedule("ITLIV-ITOLB", format_instant(departure), format_instant(departure + 9 * HOUR_MS))
     said: list[tuple[str, EventData]] = [
-        (
-            "sailing.schedule",
-            Schedule("ITLIV-ITOLB", format_instant(departure), format_instant(departure + 9 * HOUR_MS)),
-        ),
+        ("sailing.schedule", times),
         ("sailing.fare", Fare("cabin_inside", 7_000)),
         ("sailing.capacity", Capacity("inside", 37)),
     ]
+    heard = now - 5 * MINUTE_MS
     events = [
-        (offset, now, Event("e", "tests", kind, SAILING, now - 5 * MINUTE_MS, data))
-        for offset, (kind, data) in enumerate(said)
+        (offset, now, Event("e", "tests", kind, SAILING, heard, data)) for offset, (kind, data) in enumerate(said)
     ]
-    MarketStore(client, keys).save(fold(EMPTY, events, "log-1"))
+    return fold(EMPTY, events, "log-1")
+
+
+def store(client: Client, keys: Keys, people: Iterable[tuple[str, Somebody]]) -> None:
+    """Put them there, with tonight's market."""
+    pipeline = client.pipeline(transaction=False)
+    for name, somebody in people:
+        customer = CustomerId(name)
+        pipeline.set(keys.profile(customer), encode(somebody.profile()))
+        if somebody.seen_ago_ms is not None:
+            pipeline.set(keys.presence(customer), presence_bytes(presence(somebody.seen_ago_ms)))
+    pipeline.execute()
+    MarketStore(client, keys).save(market())
