@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from offers import live, runtime, schedule, status
-from offers.budget import amount, money_left
+from offers.budget import Money, amount, money_left
 from offers.catalog import Catalog
 from offers.commands import Json, command, say
 from offers.last_change import LastChange, last_change
@@ -80,7 +80,9 @@ def show(
     """Shown, clicked, redeemed, why it was not shown, whether it is stopped, and who changed it last."""
     settings = from_environment()
     at = parse_instant(now) if now else runtime.wall_clock()
-    found = _report(one_campaign(campaign, folder, live.folder(settings)), settings, (at - duration_ms(since), at), limit)
+    found = _report(
+        one_campaign(campaign, folder, live.folder(settings)), settings, (at - duration_ms(since), at), limit
+    )
     if as_json:
         say(found)
     else:
@@ -124,11 +126,13 @@ def _budgets(offer: Offer, settings: Settings, now: Millis) -> tuple[Left, ...] 
             totals = store.totals()
     except (Retry, Stop):
         return None
-    return tuple(
-        Left(each.limit.where, amount(each.spent + each.left, each.currency), amount(each.spent, each.currency),
-             amount(each.left, each.currency))
-        for each in money_left(offer, totals, now)
-    )  # fmt: skip
+    return tuple(_left(each) for each in money_left(offer, totals, now))
+
+
+def _left(each: Money) -> Left:
+    whole = each.spent + each.left if each.limit.budget is None else each.limit.budget.amount
+    told = (amount(minor, each.currency) for minor in (whole, each.spent, each.left))
+    return Left(each.limit.where, *told)
 
 
 def _newest(lake: Lake, since: Millis, until: Millis) -> Iterator[DecisionRecord]:

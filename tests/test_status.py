@@ -17,6 +17,8 @@ from offers.cli import app
 from offers.decide import decide, record
 from offers.ledger import Ledger
 from offers.publications import Draft
+from offers.revision_changes import load
+from offers.shared_limits import series_of
 from offers.situation import situate
 from scoring.propensity import prior
 from streams import lake_counts
@@ -30,9 +32,11 @@ from streams.profile_scan import Held
 from streams.profile_store import presence_bytes
 from streams.record import DecisionRecord, PlacementRequest, Request
 from streams.record import encode as encode_record
+from streams.total_store import TotalWriter
+from streams.valkey import Client, Keys
 from tests.decision_log import decision_id, outcome
 from tests.golden_case import DEPLOYMENT
-from tests.live_customers import CATALOG, NOW, Somebody, market, presence
+from tests.live_customers import CATALOG, NOW, Somebody, market, presence, store
 
 CABIN = CampaignId("cabin-upgrade-livorno-olbia")
 OFFER = OfferId("cabin-upgrade-inside")
@@ -129,10 +133,11 @@ def test_the_page_is_for_people_and_names_no_customer(lake: Lake, ask: Any) -> N
     assert lines[0] == f"{CABIN}, marketing.sardinia  [{FILE}:3]"
     assert lines[1:3] == ["  live", "  last change: no publication that is kept here changed it"]
     assert "shown in 4 of 10 decisions; exposed 4, clicked 2, dismissed 0, redeemed 1" in lines[3]
-    assert lines[4].endswith(
+    assert lines[4] == "  money left: no budget"
+    assert lines[5].endswith(
         "of the newest 10 decisions that asked for its placements: eligible in 4, shown in 4. Else:"
     )
-    assert lines[5] == (
+    assert lines[6] == (
         f"            3  ELIGIBILITY_FAILED customer.loyalty_tier gold or higher  [{place('customer.loyalty_tier:')}]"
     )
     assert "c-0000" not in "".join(lines)
@@ -223,6 +228,35 @@ def test_a_stopped_campaign_says_by_whom_and_why(ask: Any, book: Ledger) -> None
     found = told(ask(CABIN, "--json"))
     assert found["stopped"] == {"reason": "4.90 for 49.00", "by": "ben", "at": format_instant(NOW)}
     assert ask(CABIN).stdout.splitlines()[1] == f"  stopped {format_instant(NOW)} by ben: 4.90 for 49.00"
+
+
+@pytest.mark.parametrize(("redeemed", "left"), [(12, "441.20 EUR"), (103, "0.00 EUR")])
+def test_what_is_left_of_a_budget_is_told_from_everybodys_redemptions(
+    redeemed: int, left: str, client: Client, keys: Keys, valkey_url: str, ask: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "head"
+    shutil.copytree(DEPLOYMENT, folder)
+    text = (folder / FILE).read_text()
+    (folder / FILE).write_text(f"{text}budget: {{amount: 500 EUR, cost: 4.90 EUR, strict: false}}\n")
+    line = len(text.splitlines()) + 1
+    shared = load(str(folder), Path()).catalog.by_id[OFFER].shared[0]
+    field = series_of(shared, CATALOG.by_id[OFFER].facts).field("")
+    writer = TotalWriter(client, keys)
+    writer.owe(0, [field] * redeemed)
+    writer.pay()
+    env = {"OFFING_REDIS_URL": valkey_url, "OFFING_NAMESPACE": keys.namespace, "OFFING_ARTIFACTS": str(tmp_path)}
+    done = CliRunner().invoke(app, ["campaigns", "status", str(folder / FILE), "--json"], color=False, env=env)
+    spent = f"{4.90 * redeemed:.2f} EUR"
+    assert told(done)["budgets"] == [
+        {"where": f"{FILE}:{line}:9", "amount": "500.00 EUR", "spent": spent, "left": left}
+    ]
+    assert told(ask(CABIN, "--json"))["budgets"] == []
+    assert "  money left: no budget" in ask(CABIN).stdout.splitlines()
+    assert "money left: not known" in ask(folder / FILE).stdout
+    store(client, keys, [(f"c-{n}", Somebody(GOLD, accommodation="seat", seen_ago_ms=MINUTE_MS)) for n in range(9)])
+    words = ["campaigns", "reach", str(folder / FILE), "--now", format_instant(NOW), "--json"]
+    steps = told(CliRunner().invoke(app, words, color=False, env=env))["steps"]
+    assert [step["text"] for step in steps[-2:]] == ["9", "9" if redeemed == 12 else "<5"]
 
 
 def test_a_campaign_nobody_knows_is_one_line(ask: Any) -> None:
