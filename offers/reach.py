@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from offers import capping
+from offers.arms import against
 from offers.catalog import NO_FACTS, Catalog, consents, facts_of, quoted, subjects_of
 from offers.changes import about_words
 from offers.condition import Condition, Leaf, View, holds, leaves
@@ -121,6 +122,8 @@ class _Funnel:
             names = (*consent.purposes, *(f"channel {name}" for name in consent.channels))
             yield Step(f"consent to {' and '.join(names)}", self.offer.where, self._consents)
         yield Step("a price and every word known, and not over for them", self.offer.where, self._presentable)
+        if self.offer.experiment is not None or self.catalog.arms.holdout is not None:
+            yield Step("in no holdout of an experiment", self.offer.where, self._in_no_holdout)
         if self.offer.limits or self.offer.shared or self.offer.suppress:
             yield Step("not held back by a limit", self.offer.where, self._uncapped)
 
@@ -144,6 +147,9 @@ class _Funnel:
 
     def _presentable(self, moment: Moment) -> bool:
         return self._keep(moment, lambda s: not any(True for _ in obstacles(self._candidate(moment, s), moment.inputs)))
+
+    def _in_no_holdout(self, moment: Moment) -> bool:
+        return against(self.offer, moment.inputs, self.catalog.arms.holdout) is None
 
     def _uncapped(self, moment: Moment) -> bool:
         return self._keep(

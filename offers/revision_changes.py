@@ -18,7 +18,7 @@ from streams.ids import CampaignId, OfferId
 from streams.positioned_yaml import read_file
 
 Kind = Literal["added", "removed", "changed"]
-_PLACES = frozenset({"where", "path"})
+_PLACES = frozenset({"where", "path", "via"})
 """Fields that say where something is written and not what."""
 
 

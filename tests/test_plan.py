@@ -1,8 +1,13 @@
 """`campaigns plan`: what a change would do, in words and on a population, on the example operator."""
 
 import json
+import os
 import re
+import resource
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +30,9 @@ from offers.revision_changes import load
 from scoring.propensity import prior, starting
 from streams.lake import Lake
 from streams.record import DecisionInputs, encode
+from tests.docs_tables import ROOT
 from tests.golden_case import DEPLOYMENT
+from tests.served import eventually
 from tests.travellers import lines
 
 CABIN = "cabins/upgrade-livorno-olbia.yaml"
@@ -404,3 +411,55 @@ def test_two_processes_count_what_one_counts(head: Path, population: Path) -> No
     assert report(prepared, together) == report(prepared, alone)
     assert list(page(report(prepared, together))) == list(page(report(prepared, alone)))
     assert "".join(markdown(report(prepared, alone)))
+
+
+MANY = 100_000
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100,000 contexts: 20,000 people who look five times in a day."""
+    file = tmp_path_factory.mktemp("crowd") / "contexts.jsonl"
+    with file.open("wb") as written:
+        written.writelines(lines(MANY, load(str(DEPLOYMENT), Path()).catalog))
+    return file
+
+
+def plan_command(head: Path, contexts_file: Path) -> list[str]:
+    words = ["campaigns", "plan", "--base", str(DEPLOYMENT), "--head", str(head), "--contexts", str(contexts_file)]
+    return [sys.executable, "-m", "offers.cli", *words, "--limit", str(MANY), "--json"]
+
+
+@pytest.mark.prove
+def test_one_campaign_changed_and_a_hundred_thousand_decisions_made_again(head: Path, crowd: Path) -> None:
+    edit(head, "fares/winter-escape.yaml", swapped("starting_propensity: ", "lever: 1.5\n  starting_propensity: "))
+    done = subprocess.run(plan_command(head, crowd), capture_output=True, check=True, cwd=ROOT)
+    found = json.loads(done.stdout)["population"]
+    assert (found["decisions"], found["customers"]) == (MANY, MANY // 5)
+    assert 0 < found["changed"] < found["decided_twice"] < MANY
+    assert found["value_difference"]["low"] <= found["value_difference"]["mean"] <= found["value_difference"]["high"]
+
+
+@pytest.mark.prove
+def test_a_policy_changed_and_a_hundred_thousand_decisions_made_twice(head: Path, crowd: Path) -> None:
+    edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 3"))
+    done = subprocess.run(plan_command(head, crowd), capture_output=True, check=True, cwd=ROOT)
+    found = json.loads(done.stdout)["population"]
+    assert found["decided_twice"] == found["decisions"] == MANY
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000, "KiB of the largest of its processes"
+
+
+@pytest.mark.prove
+def test_an_interrupted_plan_ends_with_all_its_processes(head: Path, crowd: Path) -> None:
+    edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 3"))
+    planning = subprocess.Popen(
+        plan_command(head, crowd), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True
+    )
+    children = Path(f"/proc/{planning.pid}/task/{planning.pid}/children")
+    eventually(lambda: len(children.read_text().split()) >= 3, "its processes did not start")
+    started = [Path(f"/proc/{child}") for child in children.read_text().split()]
+    os.killpg(planning.pid, signal.SIGINT)
+    out, errors = planning.communicate(timeout=60)
+    assert (planning.returncode, out) == (130, b"")
+    assert errors.decode() == "interrupted; nothing is told of a part\n"
+    eventually(lambda: not any(each.exists() for each in started), "a process outlived its plan")

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from offers.cli import app
+from offers.experiment import HOLDOUT, arm_of
 from offers.reach import FEW, LEAST, Step, told
+from offers.revision_changes import load
 from streams.attributes import Value
+from streams.ids import CustomerId, OfferId
 from streams.instant import MINUTE_MS, format_instant
 from streams.valkey import Client, Keys
 from tests.golden_case import DEPLOYMENT
@@ -121,6 +124,21 @@ def test_a_campaign_that_is_not_live_says_so_and_is_counted_all_the_same(
     lines = ask(file).stdout.splitlines()
     assert lines[1] == "not live at this time (EXPIRED): nobody is shown it, whatever stands below"
     assert lines[-1].split() == ["21", *"not held back by a limit".split(), f"[{FILE.relative_to(DEPLOYMENT)}:3]"]
+
+
+def test_who_is_held_out_of_an_experiment_is_left_out(client: Client, keys: Keys, ask: Any, tmp_path: Path) -> None:
+    shutil.copytree(DEPLOYMENT, tmp_path / "campaigns")
+    file = tmp_path / "campaigns" / FILE.relative_to(DEPLOYMENT)
+    file.write_text(f"{file.read_text()}experiment: {{id: cabin-trial, holdout: 40 %}}\n")
+    ready = Somebody(GOLD, accommodation="seat", seen_ago_ms=MINUTE_MS)
+    store(client, keys, [(f"c-{number}", ready) for number in range(100)])
+    experiment = load(str(tmp_path / "campaigns"), Path()).catalog.by_id[OfferId("cabin-upgrade-inside")].experiment
+    assert experiment is not None
+    held = sum(arm_of(experiment, CustomerId(f"c-{number}"), NOW) == HOLDOUT for number in range(100))
+    steps = {step["words"]: step["count"] for step in json.loads(ask(file, "--json").stdout)["steps"]}
+    assert 10 < held < 60
+    assert steps["consent to location and personalised_offers and channel app"] == 100
+    assert steps["in no holdout of an experiment"] == steps["not held back by a limit"] == 100 - held
 
 
 def test_what_only_an_app_knows_leaves_nobody_out(client: Client, keys: Keys, ask: Any) -> None:
