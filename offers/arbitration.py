@@ -39,7 +39,7 @@ def context_weight(subject: Subject, inputs: DecisionInputs) -> float:
 
 
 Asked = tuple[PlacementId, Placement | None, int]
-"""(placement, its definition in this revision if there is one, items wanted)"""
+"""(placement, its definition in this revision if there is one, items wanted: 0 in quiet hours)"""
 
 
 def fill(asked: Sequence[Asked], scored: Sequence[Scored], inputs: DecisionInputs) -> tuple[Slate, ...]:
@@ -51,6 +51,9 @@ def fill(asked: Sequence[Asked], scored: Sequence[Scored], inputs: DecisionInput
     for name, placement, limit in asked:
         if placement is None:
             slates.append(Slate(name, (), problem="UNKNOWN_PLACEMENT"))
+            continue
+        if not limit:
+            slates.append(Slate(name, (), problem="QUIET_HOURS"))
             continue
         most = min(limit, placement.max_items)
         pool = (each for each in scored if name in each.candidate.offer.placements)

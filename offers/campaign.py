@@ -12,11 +12,13 @@ from offers.campaign_budget import read_budget
 from offers.campaign_conditions import read_layer
 from offers.campaign_draft import Draft, Vocabulary
 from offers.campaign_experiment import read_experiment
+from offers.campaign_inherit import LAYERS
 from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
 from offers.campaign_schedule import read_local, read_schedule, read_zone
+from offers.campaign_stacking import read_stacking
 from offers.campaign_stop import read_on_stop
 from offers.campaign_text import Written, read_languages, read_representation, read_texts
 from offers.campaign_uses import read_uses
@@ -29,12 +31,13 @@ from streams.sheet import Sheet
 
 LANGUAGE = 1
 REQUIRED = ("campaign", "owner", "offer", "placements", "representation", "text")
-LAYERS = ("eligibility", "applicability", "suitability")
 KEYS = (
     "campaign", "owner", "language", "description", "schedule", "languages", *LAYERS, "offer", "price", "limits",
     "suppress", "consent", "placements", "representation", "text", "experiment", "on_stop", "uses", "budget",
+    "group",
 )  # fmt: skip
 OWNER = re.compile(r"[a-z0-9]+([._-][a-z0-9]+)*")
+OWNER_EXAMPLE = "'marketing.sardinia'"
 _WHOLE = "the campaign"
 
 
@@ -53,7 +56,7 @@ def read_campaign(sheet: Sheet, words: Vocabulary, root: Node) -> ReadCampaign |
     fields = sheet.fields(root, _WHOLE, KEYS, REQUIRED)
     draft = _draft(sheet, words, fields)
     campaign_id = sheet.matching(fields["campaign"], "campaign", ID, ID_EXAMPLE) if "campaign" in fields else None
-    owner = sheet.matching(fields["owner"], "owner", OWNER, "'marketing.sardinia'") if "owner" in fields else None
+    owner = sheet.matching(fields["owner"], "owner", OWNER, OWNER_EXAMPLE) if "owner" in fields else None
     _check_head(sheet, fields)
     part = read_offer(draft, fields.get("offer"))
     offer = _offer(draft, fields, CampaignId(campaign_id or ""), part)
@@ -64,6 +67,22 @@ def read_campaign(sheet: Sheet, words: Vocabulary, root: Node) -> ReadCampaign |
     found = Campaign(offer.campaign_id, owner, offer, sheet.path)
     offer_node = _inner(fields["offer"], "id") or fields["offer"]
     return ReadCampaign(found, fields["campaign"], offer_node, _inner(fields.get("experiment"), "id"))
+
+
+def check_shared(draft: Draft, fields: Mapping[str, Node]) -> None:
+    """What a group or the defaults say, by itself: findings that are the same whatever campaign inherits it."""
+    if "owner" in fields:
+        draft.sheet.matching(fields["owner"], "owner", OWNER, OWNER_EXAMPLE)
+    read_schedule(draft, fields.get("schedule"))
+    if _inner(fields.get("languages"), "write") is not None:
+        read_languages(draft, fields.get("languages"), None)
+    for layer in LAYERS:
+        read_layer(draft, fields.get(layer), layer)
+    read_limits(draft, fields.get("limits"), "of the campaign")
+    read_suppress(draft, fields.get("suppress"))
+    _purposes(draft, _inner(fields.get("consent"), "purposes"))
+    _consent(draft, fields.get("consent"))
+    _placements(draft, fields.get("placements"))
 
 
 def _draft(sheet: Sheet, words: Vocabulary, fields: Mapping[str, Node]) -> Draft:
@@ -96,6 +115,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     stock = read_uses(draft, fields.get("uses"))
     suppress = read_suppress(draft, fields.get("suppress"))
     consent = _consent(draft, fields.get("consent"))
+    stacking = read_stacking(draft, fields.get("offer"), part.fallback)
     placements = _placements(draft, fields.get("placements"))
     representation = _representation(draft, fields, price)
     experiment = read_experiment(draft, fields.get("experiment"))
@@ -125,6 +145,7 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
         on_stop=read_on_stop(draft, fields.get("on_stop")),
         fallback=part.fallback,
         experiment=experiment,
+        stacking=stacking,
     )
     return replace(offer, looks=read_looks(replace(around, offer=offer)))
 

@@ -14,6 +14,7 @@ from offers.finding_formats import Format
 from offers.folder import load_folder
 from offers.previewing import Wanted, preview
 from offers.schema_file import page, write
+from offers.show_commands import show
 from streams.consumer import wall_clock
 from streams.errors import InvalidInput
 from streams.findings import has_errors
@@ -26,6 +27,8 @@ campaigns.command("plan")(plan_commands.plan)
 campaigns.command("contexts")(plan_commands.export)
 campaigns.command("reach")(reach_commands.reach)
 campaigns.command("status")(status_commands.show)
+
+campaigns.command("show")(show)
 
 
 @campaigns.command("check")

@@ -17,6 +17,7 @@ from streams.units import share
 
 KEYS = (
     "id", "about", "collection", "starting_propensity", "value", "lever", "ttl", "goal", "attributes", "fallback",
+    "exclusive", "tags", "not_with",
 )  # fmt: skip
 ID = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 ID_EXAMPLE = "small letters, digits and hyphens: 'cabin-upgrade'"

@@ -5,15 +5,17 @@ which facts, and consent are the checker's (offers.folder). Whatever the checker
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from offers.campaign import KEYS, LANGUAGE, LAYERS, REQUIRED
+from offers.campaign import KEYS, LANGUAGE, REQUIRED
 from offers.campaign_arms import ARM_KEYS
 from offers.campaign_budget import PER as PAID_PER
 from offers.campaign_conditions import GROUPS, USE
 from offers.campaign_draft import ALIAS
 from offers.campaign_experiment import KEYS as EXPERIMENT_KEYS
 from offers.campaign_experiment import OTHERS_SEE
+from offers.campaign_inherit import INHERITED, LAYERS
 from offers.campaign_leaves import ALL_TESTS, askable
 from offers.campaign_limits import AFTER, COUNTED, COUNTED_BY, OF, PER
 from offers.campaign_location import KEYS as LOCATION_KEYS
@@ -58,10 +60,21 @@ _VALUES: Mapping[Kind, Schema] = {
 }
 
 
-def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema:
-    """The schema of one campaign file where these attributes are declared, and conditions with these names."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a folder declares besides its attributes."""
+
+    conditions: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    defaults: bool = False
+    """Whether every campaign inherits something."""
+
+
+def schema(attributes: AttributeSet, names: Names = Names()) -> Schema:
+    """The schema of one campaign file where these attributes and names are declared."""
     properties = {
         "campaign": IDENTIFIER,
+        "group": {"enum": names.groups, "description": "A file of groups/, whose keys it inherits."},
         "owner": TEXT,
         "language": {"const": LANGUAGE},
         "description": TEXT,
@@ -81,11 +94,18 @@ def schema(attributes: AttributeSet, conditions: tuple[str, ...] = ()) -> Schema
         "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},
         "experiment": _experiment(attributes),
     }
+    keys = KEYS if names.groups else tuple(key for key in KEYS if key != "group")
+    inherits = names.defaults or bool(names.groups)
+    required = tuple(key for key in REQUIRED if not (inherits and key in INHERITED))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Offing campaign",
-        **_object({key: properties[key] for key in KEYS}, REQUIRED),
-        "$defs": {"condition": _condition(attributes, conditions), "location": _location(), **_asked_of(attributes)},
+        **_object({key: properties[key] for key in keys}, required),
+        "$defs": {
+            "condition": _condition(attributes, names.conditions),
+            "location": _location(),
+            **_asked_of(attributes),
+        },
     }
 
 
@@ -143,6 +163,9 @@ def _offer(attributes: AttributeSet) -> Schema:
             "goal": _object({"event": {"enum": GOALS}, "within": DURATION}),
             "attributes": _object(own),
             "fallback": FLAG,
+            "exclusive": IDENTIFIER,
+            "tags": _one_or_more(IDENTIFIER),
+            "not_with": _one_or_more(IDENTIFIER),
         },
         ("id",),
     )

@@ -11,6 +11,7 @@ from offers.offer import Limit, Offer, Suppression, Window
 from offers.own_time import instant_of
 from offers.proposition import Candidate, Code, Reason
 from offers.shared_limits import series_of
+from offers.stacking import Beside
 from streams.ids import Millis, OfferId
 from streams.instant import moment
 from streams.profile import CounterKey, MaskedProfile, bucket_of
@@ -120,10 +121,11 @@ def _name(of: str, offer: OfferFacts) -> str:
 
 
 class Room:
-    """What is left to show in one answer: no offer twice, and what it shows counts in the caps on exposure already.
+    """What is left to show in one answer: no offer twice, none beside one it may not stand beside, and what it shows
 
-    An offer left out by it is OUTRANKED. The customer's own events are looked up only for a limit that something shown
-    counts in, and once a limit: with a slate of 3 and 384 candidates under a policy this is not to be felt.
+    counts in the caps on exposure already. An offer left out by it is OUTRANKED, or EXCLUDED_BY one that is shown. The
+    customer's own events are looked up only for a limit that something shown counts in, and once a limit: with a slate
+    of 3 and 384 candidates under a policy this is not to be felt.
     """
 
     def __init__(self, inputs: DecisionInputs) -> None:
@@ -131,11 +133,14 @@ class Room:
         self._offers: set[OfferId] = set()
         self._shown: Counter[tuple[str, str, str | None]] = Counter()
         self._found: dict[tuple[int, str, str | None], int] = {}
+        self._beside = Beside()
 
     def show(self, candidate: Candidate) -> None:
         """The answer shows this one."""
         offer = candidate.offer.facts
         self._offers.add(offer.offer_id)
+        if candidate.offer.stacking is not None:
+            self._beside.show(candidate.offer.stacking)
         for of in ("campaign", "collection", ALL):
             name = _name(of, offer)
             if name or of == ALL:
@@ -145,6 +150,8 @@ class Room:
         """Whether the answer may show this one too."""
         offer = candidate.offer
         if offer.facts.offer_id in self._offers:
+            return False
+        if offer.stacking is not None and not self._beside.leaves(offer.stacking):
             return False
         for limit in offer.limits:  # a plain loop: an exploring placement asks of every candidate at every rank
             if limit.event == EXPOSED and limit.of != "offer" and not self._under(limit, candidate):

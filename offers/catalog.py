@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from offers import bits, schedule
+from offers import bits, quiet, schedule
 from offers.arms import Arms, arm_in, ways
 from offers.bits import Words
 from offers.cap_index import CapIndex
@@ -33,10 +33,10 @@ from offers.offer import (
     Limit,
     Offer,
     Placement,
+    QuietHours,
 )
 from offers.prior_price import Asked
 from offers.prior_price import asked as prior_prices
-from offers.season import Season
 from offers.shared_limits import SharedLimits, split
 from offers.standing import columns, standings
 from offers.wording import Gaps
@@ -58,6 +58,7 @@ FOREVER: Millis = 1 << 53
 NO_SUBJECTS: tuple[Subject, ...] = ()
 ABOUT_NOTHING = (NOTHING,)
 NO_FACTS: FactDict = {}
+NOT_QUIET: Mapping[PlacementId, QuietHours] = MappingProxyType({})
 
 
 def prior_value(offer: Offer) -> float:
@@ -78,7 +79,7 @@ class Catalog:
         self.places = places
         self.market_names = market_names(attributes)
         self.placements: Mapping[PlacementId, Placement] = MappingProxyType(dict(folder.placements))
-        self.seasons: tuple[Season, ...] = folder.seasons
+        self.seasons, self.quiet = folder.seasons, folder.quiet
         self.layout: tuple[Offer, ...] = tuple(
             sorted(offers, key=lambda offer: (-prior_value(offer), offer.id, offer.arm))
         )
@@ -186,6 +187,7 @@ class Catalog:
             changes = [at for plan in self._weekly if (at := schedule.next_change(plan, now)) is not None]
             later = int(np.searchsorted(self._instants, now, side="right"))
             changes += self._instants[later : later + 1].tolist()
+            changes += quiet.changes(self.quiet, now)
             span = self._span = (now, min(changes, default=FOREVER))
         return span
 
@@ -229,7 +231,8 @@ class Catalog:
         return self._gaps.get(locale, dict)
 
     def _survivors(self, inputs: DecisionInputs) -> Words:
-        asked = tuple([wanted.placement for wanted in inputs.request.placements])
+        silent = self.silent(inputs.now)
+        asked = tuple([each.placement for each in inputs.request.placements if each.placement not in silent])
         granted = inputs.profile.purposes, inputs.profile.channels
         key = self.interval(inputs.now), inputs.seasons, asked, inputs.request.locale, granted
         words = self._general.get(key, lambda: self._for_anybody(key)).copy()
@@ -267,10 +270,17 @@ class Catalog:
         """Keys of the selectors that the offers of a bitmap use, sorted."""
         return sorted(about.key for about, members in self._about.items() if about and (words & members).any())
 
+    def silent(self, now: Millis) -> Mapping[PlacementId, QuietHours]:
+        """The placements in whose channel nothing may be shown at `now`."""
+        return quiet.quiet_now(self.quiet, self.placements, now) if self.quiet else NOT_QUIET
+
     def asked(self, inputs: DecisionInputs) -> tuple[tuple[PlacementId, Placement | None, int], ...]:
-        """(placement, its definition here if any, items wanted), in the order asked."""
-        wanted = inputs.request.placements
-        return tuple((each.placement, self.placements.get(each.placement), each.limit) for each in wanted)
+        """(placement, its definition here if any, items wanted: 0 in quiet hours), in the order asked."""
+        wanted, silent = inputs.request.placements, self.silent(inputs.now)
+        return tuple(
+            (each.placement, self.placements.get(each.placement), 0 if each.placement in silent else each.limit)
+            for each in wanted
+        )
 
 
 def _asks_the_same(one: DecisionInputs, other: DecisionInputs) -> bool:

@@ -16,7 +16,7 @@ from streams.record import NOTHING, DecisionInputs, Subject
 
 DAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DONE = frozenset({Code.SELECTED, Code.FALLBACK})
-ALLOWED = frozenset({Code.OUTRANKED, Code.BEYOND_CANDIDATE_LIMIT, Code.DEADLINE_EXCEEDED})
+ALLOWED = frozenset({Code.OUTRANKED, Code.EXCLUDED_BY, Code.BEYOND_CANDIDATE_LIMIT, Code.DEADLINE_EXCEEDED})
 """Nothing speaks against these: others came first."""
 ASIDE = frozenset({Code.FALLBACK_ONLY, Code.PLACEMENT_NOT_ASKED})
 """Nothing about the customer or the moment."""

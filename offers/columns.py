@@ -64,9 +64,9 @@ class Allowed(Sequence[Candidate]):
         part = Lineup(lineup.book, lineup.positions[spots], lineup.subjects, lineup.about[spots])
         return Allowed(self._layout, part, self.values[spots], self.inclusion[spots], lambda at: self._make(chosen[at]))
 
-    def offers(self) -> int:
-        """How many offers they are of."""
-        return len({self.ids[position] for position in self.lineup.positions.tolist()})
+    def offers(self) -> set[OfferId]:
+        """The offers they are of."""
+        return {self.ids[position] for position in self.lineup.positions.tolist()}
 
 
 def in_columns(candidates: Sequence[Candidate]) -> Allowed:

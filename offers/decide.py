@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
-from offers import arbitration, capping, eligibility, fallback, shortlist, validity
+from offers import arbitration, capping, eligibility, fallback, shortlist, stacking, validity
 from offers.apart import apart
 from offers.candidates import Candidates
 from offers.catalog import Catalog
@@ -50,7 +50,7 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
         model=propensity.model,
         degraded=_degraded(inputs, allowed),
         placements=placements,
-        ruled_out=_counts(allowed, scored, slates),
+        ruled_out=_counts(allowed, scored, slates, catalog),
         candidates=scored.logged(),
         shown=tuple(_shown_items(slates, placements)),
         valid_until=validity.valid_until(inputs, catalog, slates),
@@ -59,11 +59,23 @@ def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, 
     )
 
 
-def _counts(allowed: Screening, scored: Ranked, slates: tuple[Slate, ...]) -> tuple[tuple[str, int], ...]:
-    """Counts of offers by why they are not shown; those allowed and not chosen are OUTRANKED."""
-    shown = {slot.candidate.offer.id for slate in slates for slot in slate.slots if slot.scored is not None}
-    outranked = scored.allowed.offers() - len(shown)
+def _counts(
+    allowed: Screening, scored: Ranked, slates: tuple[Slate, ...], catalog: Catalog
+) -> tuple[tuple[str, int], ...]:
+    """How many offers are not shown, by why; those allowed and not chosen are OUTRANKED, or EXCLUDED_BY one shown."""
+    shown = {
+        slot.candidate.offer.id: slot.candidate.offer
+        for slate in slates
+        for slot in slate.slots
+        if slot.scored is not None
+    }
+    every = scored.allowed.offers()
+    left = (catalog.by_id[offer_id] for offer_id in every if offer_id not in shown)
+    excluded = sum(1 for _ in stacking.excluded(left, shown.values()))
+    outranked = len(every) - len(shown) - excluded
     counts = dict(allowed.ruled_out)
+    if excluded:
+        counts[Code.EXCLUDED_BY] = excluded
     if outranked:
         counts[Code.OUTRANKED] = outranked
     return tuple(sorted((str(code), number) for code, number in counts.items()))

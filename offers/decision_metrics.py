@@ -16,7 +16,7 @@ def decided(decision: Decision, origin: str) -> None:
     telemetry.DECISIONS.labels(origin, ",".join(decision.degraded), fallback).inc()
     telemetry.CANDIDATES.observe(len(decision.candidates))
     for slate in decision.placements:
-        if slate.problem is not None:
+        if slate.problem == "UNKNOWN_PLACEMENT":
             telemetry.UNKNOWN_PLACEMENTS.inc()
         for item in slate.items:
             telemetry.REPRESENTATIONS.labels(item.representation.locale).inc()

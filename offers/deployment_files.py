@@ -15,13 +15,14 @@ from offers.offer import Image, ImageVariant, Limit, Placement
 from offers.season import Season
 from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS, SECOND_MS
-from streams.positioned_yaml import MapNode, Node, TextNode, read_file
+from streams.positioned_yaml import MapNode, Node, TextNode, read_file, shared
 from streams.sheet import Sheet
 from streams.units import duration_ms
 
 PLACEMENTS, SEASONS, IMAGES, POLICIES = "placements.yaml", "seasons.yaml", "images.yaml", "policies.yaml"
 PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out", "limits")
 LIMITED = ("title", "body", "button")
+POLICY_KEYS = ("version", "limits", "holdout", "defaults", "duties", "quiet_hours", "budgets")
 VARIANT_KEYS = ("url", "w", "h", "bytes", "sha256")
 MAX_ITEMS = 30
 MAX_VARIANTS = 3
@@ -71,14 +72,19 @@ def read_images(folder: Path, sheet: Sheet) -> dict[str, Image]:
     return _things(sheet, _entries(folder / IMAGES, sheet, "images"), ID, ID_EXAMPLE, _image)
 
 
-def read_global_limits(folder: Path, sheet: Sheet, words: Vocabulary) -> tuple[Limit, ...]:
-    """The caps of policies.yaml, which hold for every campaign."""
+def policy_fields(folder: Path, sheet: Sheet) -> dict[str, Node]:
+    """The keys of policies.yaml, whose nodes know their file: campaigns take some of them over."""
     root = _root(folder / POLICIES, sheet)
     if root is None:
-        return ()
-    fields = sheet.fields(root, POLICIES, ("version", "limits", "holdout"))
+        return {}
+    fields = sheet.fields(shared(root, POLICIES), POLICIES, POLICY_KEYS)
     if "version" in fields:
         sheet.integer(fields["version"], "version", 1, 1)
+    return fields
+
+
+def read_global_limits(fields: Mapping[str, Node], sheet: Sheet, words: Vocabulary) -> tuple[Limit, ...]:
+    """The caps of policies.yaml, which hold for every campaign."""
     return read_policies(Draft(sheet, words), fields.get("limits"))
 
 

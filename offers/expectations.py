@@ -17,7 +17,7 @@ from streams.units import Money, money
 EXPECT_KEYS = ("placements", "fallback", "absent", "reasons", "problems", "degraded")
 TEXT_KEYS = ("about", "title", "body", "button", "alt", "why", "locale", "dir", "link", "price_text")
 ITEM_KEYS = ("offer", "price", "prior", "offline", "disclosures", "expires", *TEXT_KEYS)
-PROBLEMS = ("UNKNOWN_PLACEMENT",)
+PROBLEMS = ("UNKNOWN_PLACEMENT", "QUIET_HOURS")
 DEGRADED = ("deadline_short", "profile_unavailable", "profile_behind", "model_unavailable", "events_not_kept")
 NONE = "none"
 """`price: none`: the offer has no price; `prior: none`: nothing is crossed out beside it."""

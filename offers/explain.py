@@ -1,10 +1,10 @@
 """Every offer's reasons, by the plain evaluator on the same inputs: slow, complete, and the index's reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from offers import arms, capping, compiled, schedule
+from offers import arms, capping, compiled, quiet, schedule
 from offers.catalog import Catalog, consents, facts_of, quoted, subjects_of
 from offers.condition import View, holds, leaves
 from offers.eligibility import obstacles
@@ -12,6 +12,7 @@ from offers.index import layers
 from offers.locale import choose
 from offers.offer import Offer
 from offers.proposition import Candidate, Code, Decision, Reason
+from offers.stacking import excluded_by
 from streams.attributes import SUBJECT_SCOPES
 from streams.ids import OfferId
 from streams.record import NOTHING, DecisionInputs, Subject
@@ -45,6 +46,7 @@ def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tup
     scored = {candidate.offer_id for candidate in decision.candidates}
     late = any(code == Code.DEADLINE_EXCEEDED for code, _ in decision.ruled_out)
     unseen = Code.DEADLINE_EXCEEDED if late else Code.BEYOND_CANDIDATE_LIMIT
+    chosen = [catalog.by_id[name] for name, item in shown.items() if item.score is not None]
 
     def concluded(verdict: Verdict) -> Verdict:
         item = shown.get(verdict.offer_id)
@@ -53,9 +55,19 @@ def explain(inputs: DecisionInputs, catalog: Catalog, decision: Decision) -> tup
             return replace(verdict, about=item.about, allowed=True, reasons=(Reason(code),))
         if not verdict.allowed:
             return verdict
-        return replace(verdict, reasons=(Reason(Code.OUTRANKED if verdict.offer_id in scored else unseen),))
+        if verdict.offer_id not in scored:
+            return replace(verdict, reasons=(Reason(unseen),))
+        return replace(verdict, reasons=(_passed_over(catalog.by_id[verdict.offer_id], chosen),))
 
     return tuple(concluded(verdict) for verdict in verdicts(inputs, catalog))
+
+
+def _passed_over(offer: Offer, chosen: Iterable[Offer]) -> Reason:
+    """Why an allowed offer is not shown: one that is keeps it out, or others came first."""
+    found = excluded_by(offer, chosen)
+    if found is None or offer.stacking is None:
+        return Reason(Code.OUTRANKED)
+    return Reason(Code.EXCLUDED_BY, offer.stacking.where, f"{found[0].id} is shown; {found[1]}")
 
 
 def judge(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Verdict:
@@ -106,9 +118,7 @@ def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator
     code = schedule.status(offer.schedule, inputs.now, inputs.seasons)
     if code is not None:
         yield Reason(code, offer.where)
-    asked = {wanted.placement for wanted in inputs.request.placements} & set(catalog.placements)
-    if not asked.intersection(offer.placements):
-        yield Reason(Code.PLACEMENT_NOT_ASKED, offer.where, f"it is for {', '.join(offer.placements)}")
+    yield from _misplaced(offer, inputs, catalog)
     if choose(inputs.request.locale, offer.representation) is None:
         written = ", ".join(offer.representation.texts)
         yield Reason(Code.LOCALE_MISSING, offer.where, f"{inputs.request.locale} asked, {written} written")
@@ -117,6 +127,18 @@ def _general(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator
         yield Reason(Code.CONSENT_MISSING, offer.where, f"needs {wanted}")
     if catalog.arms.any and (apart := arms.against(offer, inputs, catalog.arms.holdout)) is not None:
         yield apart
+
+
+def _misplaced(offer: Offer, inputs: DecisionInputs, catalog: Catalog) -> Iterator[Reason]:
+    """Nothing was asked where it stands, or only what is in quiet hours."""
+    known = {wanted.placement for wanted in inputs.request.placements} & set(catalog.placements)
+    asked = known.intersection(offer.placements)
+    silent = catalog.silent(inputs.now)
+    if not asked:
+        yield Reason(Code.PLACEMENT_NOT_ASKED, offer.where, f"it is for {', '.join(offer.placements)}")
+    elif asked <= silent.keys():
+        rule = silent[min(asked)]
+        yield Reason(Code.QUIET_HOURS, rule.where, quiet.told(rule))
 
 
 def _view(subject: Subject, inputs: DecisionInputs, catalog: Catalog) -> View:

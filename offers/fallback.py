@@ -18,12 +18,14 @@ from streams.record import DecisionInputs
 def complete(
     slates: Sequence[Slate], fallbacks: Mapping[PlacementId, Offer], inputs: DecisionInputs, places: Places
 ) -> tuple[Slate, ...]:
-    """Every slate, the empty ones with their placement's fallback; a placement without one stays empty.
+    """Every slate, the empty ones with their placement's fallback; without one, or in quiet hours, it stays empty.
 
     Conditions and caps are not asked. What may never be passed over still is: the consent an offer needs, its schedule,
     a locale to write it in, and everything its words and price are made of.
     """
-    return tuple(slate if slate.slots else _completed(slate, fallbacks, inputs, places) for slate in slates)
+    return tuple(
+        slate if slate.slots or slate.problem else _completed(slate, fallbacks, inputs, places) for slate in slates
+    )
 
 
 def _completed(slate: Slate, fallbacks: Mapping[PlacementId, Offer], inputs: DecisionInputs, places: Places) -> Slate:

@@ -1,7 +1,7 @@
 """A whole campaign folder: checked, with every finding of every file in one run; loaded if it has no errors.
 
 attributes.yaml, places/, placements.yaml, seasons.yaml, images.yaml and policies.yaml declare what campaigns may name.
-Every other *.yaml below the folder is one campaign, but for the top-level folders places, schema and tests.
+Every other *.yaml below the folder is one campaign, but for the top-level folders places, groups, schema and tests.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,19 @@ from offers.campaign_analysis import Declared, analyse
 from offers.campaign_conditions import NAMED_FILE
 from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
 from offers.campaign_experiment import read_holdout
+from offers.campaign_groups import FOLDER as GROUPS
+from offers.campaign_groups import check_duties, check_inheritance, read_inheritance, with_disclosures
+from offers.campaign_inherit import inherit
 from offers.campaign_named import read_named
+from offers.campaign_policies import check_budget, read_budgets, read_quiet_hours
+from offers.campaign_stacking import odd
 from offers.campaign_trials import check_experiments
 from offers.deployment_files import (
     IMAGES,
     PLACEMENTS,
     POLICIES,
     SEASONS,
+    policy_fields,
     read_global_limits,
     read_images,
     read_placements,
@@ -40,7 +46,7 @@ from streams.positioned_yaml import Node, TextNode, read_file
 from streams.sheet import Sheet
 
 PLACES = "places"
-NO_CAMPAIGNS = frozenset({PLACES, "schema", "tests"})
+NO_CAMPAIGNS = frozenset({PLACES, GROUPS, "schema", "tests"})
 OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES, NAMED_FILE})
 MAX_CAMPAIGNS = 200_000
 MAX_FINDINGS = 1_000
@@ -141,8 +147,13 @@ class _Checker:
             purposes=frozenset((*purposes, *ALWAYS_PURPOSES)),
         )
         self.words = replace(declared, conditions=read_named(folder, self.sheets[NAMED_FILE], declared))
-        self.told = self._told()
-        self.global_limits: tuple[Limit, ...] = read_global_limits(folder, self.sheets[POLICIES], self.words)
+        policies = policy_fields(folder, self.sheets[POLICIES])
+        self.global_limits: tuple[Limit, ...] = read_global_limits(policies, self.sheets[POLICIES], self.words)
+        self.inherited = read_inheritance(folder, policies)
+        self.quiet = read_quiet_hours(self.sheets[POLICIES], self.words, policies.get("quiet_hours"))
+        self.budgets = read_budgets(self.sheets[POLICIES], policies.get("budgets"))
+        check_duties(policies.get("duties"), self.words, self.sheets[POLICIES])
+        self._shared(check_inheritance(folder, self.inherited, self.words, self.sheets[POLICIES]))
         self.holdout = read_holdout(folder / POLICIES, self.sheets[POLICIES])
         self.errors = 0
         self.warnings = 0
@@ -162,6 +173,7 @@ class _Checker:
         self.check_twice(found)
         check_experiments(found, self.holdout, self.sheet)
         self.check_fallbacks(found)
+        self.check_stacking(found)
         return found
 
     def alone(self, file: Path) -> list[ReadCampaign]:
@@ -192,9 +204,11 @@ class _Checker:
         self.warnings += len(warnings)
         sheet.findings[:] = errors + warnings[:room]
 
-    def _told(self) -> frozenset[Place]:
-        """What files that campaigns take from say by themselves: not to be said again of each campaign."""
-        return frozenset(_place(finding) for finding in self.sheets[NAMED_FILE].findings)
+    def _shared(self, groups: Iterable[Sheet]) -> None:
+        """What is said of files that campaigns take from, which is not to be said again of each campaign."""
+        self.sheets.update((sheet.path, sheet) for sheet in groups)
+        said = (finding for sheet in self.sheets.values() for finding in sheet.findings)
+        self.told = frozenset(_place(finding) for finding in said)
 
     def sheet(self, path: str) -> Sheet:
         return self.sheets.setdefault(path, Sheet(path))
@@ -206,9 +220,12 @@ class _Checker:
             return None
         root, findings = read_file(file, sheet.path)
         sheet.findings.extend(findings)
+        root = None if root is None else inherit(sheet, self.inherited, root)
         found = None if root is None else read_campaign(sheet, self.words, root)
         if found is not None and root is not None:
+            check_budget(sheet, self.budgets, found, root)
             analyse(sheet, Declared(self.words, self.seasons), found, root)
+        found = None if found is None else with_disclosures(found, self.inherited)
         self.unread = self.unread or found is None
         sheet.findings[:] = [finding for finding in sheet.findings if _place(finding) not in self.told]
         self.count(sheet)
@@ -246,6 +263,13 @@ class _Checker:
                 message = f"offer {shown(offer.id)} ({offer.where}) is not for {fallback.placement}."
                 sheet.error(fallback.node, "FALLBACK_UNFIT", message, f"Add {fallback.placement} to its placements.")
 
+    def check_stacking(self, found: Iterable[ReadCampaign]) -> None:
+        """Exclusivity groups and tags that only one offer names, where all offers are known."""
+        if not self.unread:
+            paths = {read.campaign.offer.id: read.campaign.path for read in found}
+            for offer, warning in odd(read.campaign.offer for read in found):
+                self.sheet(paths[offer.id]).warn(warning.node, warning.code, warning.message, warning.hint)
+
     def findings(self) -> Iterator[Finding]:
         """All of them, but for what follows from a file beside the campaigns that is broken itself."""
         broken = [codes for name, codes in FOLLOW_UPS.items() if self.sheets[name].failed]
@@ -260,6 +284,7 @@ class _Checker:
             seasons=self.seasons,
             global_limits=self.global_limits,
             holdout=self.holdout,
+            quiet=self.quiet,
         )
 
 

@@ -46,6 +46,16 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When nothing is shown in some channels."""
+
+    plan: Schedule
+    """Its days and hours, in its zone."""
+    channels: tuple[str, ...]
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Selector:
     """`about:` - which subjects a candidate of this offer can be about; equal selectors share their subjects."""
 
@@ -255,6 +265,19 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Stacking:
+    """What may not stand beside an offer in one answer."""
+
+    exclusive: str = ""
+    """Its exclusivity group, of which one offer is shown."""
+    tags: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
+    """Tags beside which it is not shown, nor they beside it."""
+    where: str = ""
+    """`file:line:column` of `exclusive`, or of `not_with`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One offer with everything that decides about it."""
 
@@ -290,6 +313,10 @@ class Offer:
     """(arm, what it shows) of the arms that do not show the offer as written."""
     arm: str = ""
     """Whose look this is, in a layout; empty: as written."""
+    disclosures: tuple[str, ...] = ()
+    """Codes of what the law wants said beside it, by the duties of its collection."""
+    stacking: Stacking | None = None
+    """None: it stands beside any other."""
 
     @property
     def id(self) -> OfferId:
@@ -322,3 +349,4 @@ class CampaignFolder:
     policies: Mapping[str, object] = field(default_factory=dict)
     global_limits: tuple[Limit, ...] = ()
     holdout: Holdout | None = None
+    quiet: tuple[QuietHours, ...] = ()

@@ -46,6 +46,8 @@ class Code(StrEnum):
     INDEX_EXCLUDED = "INDEX_EXCLUDED"
     BEYOND_CANDIDATE_LIMIT = "BEYOND_CANDIDATE_LIMIT"
     OUTRANKED = "OUTRANKED"
+    EXCLUDED_BY = "EXCLUDED_BY"
+    QUIET_HOURS = "QUIET_HOURS"
     FALLBACK_ONLY = "FALLBACK_ONLY"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     SELECTED = "SELECTED"
@@ -140,7 +142,7 @@ class Slate:
     slots: tuple[Slot, ...]
     fallback: bool = False
     problem: str | None = None
-    """UNKNOWN_PLACEMENT for a placement this revision does not know."""
+    """UNKNOWN_PLACEMENT for a placement this revision does not know; QUIET_HOURS: nothing may be shown there now."""
 
 
 class PriorTag(msgspec.Struct, frozen=True):

@@ -169,7 +169,7 @@ def _fixed(key: OfferKey) -> Fixed:
         wordings,
         tuple(_variant(variant) for variant in representation.image.variants),
         PRICE_AND_STOCK if perishable else SHOWN_OFFLINE,
-        (PERSONALISED_PRICE,) if personal else (),
+        (*((PERSONALISED_PRICE,) if personal else ()), *offer.disclosures),
     )
 
 

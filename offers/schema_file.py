@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from offers import campaign_groups, campaign_named
 from offers.campaign_conditions import GROUPS, USE
-from offers.campaign_named import names
-from offers.campaign_schema import CONDITION, schema
+from offers.campaign_schema import CONDITION, Names, schema
+from offers.deployment_files import POLICIES, policy_fields
 from streams.attribute_file import FILE as ATTRIBUTES
 from streams.attribute_file import load_attributes
 from streams.attributes import SCOPES, attribute_set
+from streams.sheet import Sheet
 
 FILE = Path("schema", "campaign.json")
 """In the campaign folder."""
@@ -37,12 +39,19 @@ def write(folder: Path) -> Path:
 
 def of_folder(folder: Path) -> Mapping[str, Any]:
     """The language of a folder, with what it declares. Raises InvalidInput ATTRIBUTES_INVALID."""
-    return schema(load_attributes(folder / ATTRIBUTES), names(folder))
+    return schema(load_attributes(folder / ATTRIBUTES), of_names(folder))
+
+
+def of_names(folder: Path) -> Names:
+    """What a folder declares besides its attributes."""
+    policies = policy_fields(folder, Sheet(POLICIES))
+    return Names(campaign_named.names(folder), campaign_groups.names(folder), "defaults" in policies)
 
 
 def for_any_attributes() -> Mapping[str, Any]:
     """The language without a deployment: whatever is declared somewhere may be asked, in any form."""
-    found = schema(attribute_set(()))
+    found = schema(attribute_set(()), Names(groups=("",), defaults=True))
+    found["properties"]["group"] = {"type": "string"}
     condition = found["$defs"]["condition"]["anyOf"][0]
     kept = {key: condition["properties"][key] for key in (*GROUPS, "location")}
     kept[USE] = {"type": ["string", "array"]}

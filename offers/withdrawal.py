@@ -13,7 +13,15 @@ from offers.tokens import OfferToken, OfferTokens
 from streams.errors import OffingError
 from streams.record import DecisionInputs, PlacementRequest
 
-STAYS = frozenset({Code.CAP_CUSTOMER_REACHED, Code.CAP_BOOKING_REACHED, Code.CAP_SHARED_REACHED, Code.FALLBACK_ONLY})
+STAYS = frozenset(
+    {
+        Code.CAP_CUSTOMER_REACHED,
+        Code.CAP_BOOKING_REACHED,
+        Code.CAP_SHARED_REACHED,
+        Code.FALLBACK_ONLY,
+        Code.QUIET_HOURS,
+    }
+)
 """No reason to take back what is being shown: a cap is often reached by this very showing."""
 OUT_OF_TIME = frozenset({Code.NOT_STARTED, Code.EXPIRED, Code.NOT_SCHEDULED, Code.CAMPAIGN_STOPPED})
 """All that takes back a fallback."""

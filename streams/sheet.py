@@ -27,6 +27,8 @@ class Sheet:
     def __init__(self, path: str, via: str = "") -> None:
         self.path = path
         self.findings: list[Finding] = []
+        self.taken: dict[str, str] = {}
+        """File -> `file:line:column` where this one takes over what stands in it."""
         self._via = via
 
     @property
@@ -40,12 +42,12 @@ class Sheet:
 
     def via(self, node: Node) -> str:
         """Where this file takes a node over from the one it stands in; empty: it stands in this file."""
-        return "" if node.path in ("", self.path) else self._via or self.path
+        return "" if node.path in ("", self.path) else self._via or self.taken.get(node.path, f"{self.path}:1:1")
 
     def taking(self, via: str) -> "Sheet":
         """This sheet while it reads what it takes over at `via` from another file; findings go to the same list."""
         taken = Sheet(self.path, via)
-        taken.findings = self.findings
+        taken.findings, taken.taken = self.findings, self.taken
         return taken
 
     def error(self, node: Node, code: str, message: str, hint: str = "") -> None:
@@ -59,7 +61,7 @@ class Sheet:
     def _finding(self, node: Node, code: str, message: str, hint: str, severity: Severity) -> Finding:
         via = self.via(node)
         if via:
-            user = "" if via.startswith(self.path) else f" by {self.path}"
+            user = "" if via.startswith(f"{self.path}:") else f" by {self.path}"
             message = f"{message.removesuffix('.')}; it is used at {via}{user}."
         return Finding(node.path or self.path, node.line, node.column, code, message, hint, severity)
 

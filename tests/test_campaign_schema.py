@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from offers.campaign_schema import schema
-from offers.schema_file import FILE, page
+from offers.schema_file import FILE, of_folder, page
 from streams.attribute_file import load_attributes
 from streams.positioned_yaml import ListNode, Node, TextNode, read_file, read_yaml
 
@@ -55,7 +55,7 @@ def problems(text: str) -> list[str]:
 
 @pytest.mark.parametrize("folder", [HERE / "deployment", SHIPPED, COUPONS], ids=lambda folder: folder.name)
 def test_every_good_campaign_validates(folder: Path) -> None:
-    validator = jsonschema_rs.validator_for(json.dumps(schema(load_attributes(folder / "attributes.yaml"))))
+    validator = jsonschema_rs.validator_for(json.dumps(of_folder(folder)))
     seen = 0
     for file in sorted(folder.rglob("*.yaml")):
         root, _ = read_file(file, file.name)

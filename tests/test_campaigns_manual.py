@@ -83,7 +83,7 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
         "UNREADABLE", "FILE_TOO_BIG", "WRONG_SUFFIX", "FILE_MISSING", "FOLDER_MISSING",
         "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
         "UNKNOWN_OFFER", "UNKNOWN_REGION", "SCHEDULE_OVER", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
-        "CONDITION_CIRCLE", "CONDITION_TOO_BIG",
+        "CONDITION_CIRCLE", "CONDITION_TOO_BIG", "BUDGET_ABOVE_POLICY",
     }  # fmt: skip
     assert bad == documented - of_other_files
 

@@ -65,7 +65,7 @@ def test_what_is_kept_as_columns_is_what_objects_would_say() -> None:
     assert fare.quote is not None and fare.quote.minor == 3_000
     assert kept.levers.tolist() == [each.offer.lever for each in kept]
     assert [(facts.offer_id, subject) for facts, subject in kept.lineup] == [(e.offer.id, e.subject) for e in kept]
-    assert kept.offers() == 3
+    assert len(kept.offers()) == 3
 
 
 def test_candidates_as_columns_are_themselves() -> None:
