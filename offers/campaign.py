@@ -83,6 +83,7 @@ def check_shared(draft: Draft, fields: Mapping[str, Node]) -> None:
     _purposes(draft, _inner(fields.get("consent"), "purposes"))
     _consent(draft, fields.get("consent"))
     _placements(draft, fields.get("placements"))
+    read_experiment(draft, fields.get("experiment"))
 
 
 def _draft(sheet: Sheet, words: Vocabulary, fields: Mapping[str, Node]) -> Draft:

@@ -13,7 +13,7 @@ from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
 from streams.sheet import Sheet
 
 LAYERS = ("eligibility", "applicability", "suitability")
-VALUES = ("owner", "placements")
+VALUES = ("owner", "placements", "experiment")
 ADDED = (*LAYERS, "limits", "suppress")
 MERGED = ("schedule", "languages", "consent")
 """Mappings, of which each key is inherited by itself."""

@@ -25,6 +25,8 @@ class Covered:
     words: str
     held: bool
     failed: bool
+    via: str = ""
+    """Where its campaign takes it over, if it stands in another file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def coverage(catalog: Catalog, seen: Iterable[DecisionInputs]) -> Coverage:
                         (held if holds(leaf, view) else failed).add((offer.id, number))
     words = Words(catalog.attributes)
     found = (
-        Covered(offer, leaf.where, words.wanted(leaf), (offer, number) in held, (offer, number) in failed)
+        Covered(offer, leaf.where, words.wanted(leaf), (offer, number) in held, (offer, number) in failed, leaf.via)
         for offer, every in asked.items()
         for number, leaf in enumerate(every)
     )
@@ -75,7 +77,8 @@ def page(found: Coverage) -> Iterator[str]:
     for each in found.conditions:
         said = [word for word, seen in (("true", each.held), ("false", each.failed)) if not seen]
         if said:
-            yield f"{each.where}: never {' and never '.join(said)}: {each.words}"
+            used = f"; used at {each.via}" if each.via else ""
+            yield f"{each.where}: never {' and never '.join(said)}: {each.words}{used}"
     yield f"{found.percent:.1f} % of what {len(found.conditions)} conditions can do was seen"
 
 

@@ -185,6 +185,20 @@ def test_a_fallback_inherits_nothing_that_would_rule_somebody_out(folder: Path, 
     assert [*leaves(offer.eligibility), *leaves(offer.suitability)] == []
 
 
+def test_campaigns_of_a_group_share_its_experiment(folder: Path, deployment: LoadedFolder) -> None:
+    (folder / "groups" / "wellness.yaml").write_text(GROUP + "experiment: {id: spa-trial, holdout: 10 %}\n")
+    offer = good(folder, deployment, CAMPAIGN).offer
+    assert offer.experiment is not None and (offer.experiment.id, offer.experiment.holdout) == ("spa-trial", 0.1)
+    own = good(folder, deployment, CAMPAIGN + "experiment: {id: own-trial, holdout: 5 %}\n").offer
+    assert own.experiment is not None and own.experiment.id == "own-trial"
+    (folder / "groups" / "wellness.yaml").write_text(GROUP + "experiment: {id: spa-trial, holdout: 100 %}\n")
+    _, findings = check(folder, deployment, CAMPAIGN)
+    assert findings == [
+        "groups/wellness.yaml:10:38: OUT_OF_RANGE experiment.holdout is 100 %: nobody would see it. Write such as "
+        "'10 %'."
+    ]
+
+
 # Duties
 
 

@@ -11,6 +11,7 @@ from offers import explain
 from offers.candidates import Candidates
 from offers.catalog import Catalog
 from offers.condition import All, AnyOf, Condition, bare, leaves
+from offers.coverage import coverage, page
 from offers.folder import LoadedFolder, check_folder, load_folder
 from offers.offer import Offer
 from offers.schema_file import of_folder
@@ -136,6 +137,18 @@ def test_the_index_answers_what_a_name_stands_for_and_explain_tells_both_places(
     ]
 
 
+def test_coverage_tells_both_places(folder: Path, deployment: LoadedFolder) -> None:
+    (folder / "conditions.yaml").write_text(NAMED)
+    (folder / "spa.yaml").write_text(CAMPAIGN + "eligibility: {use: gold}\n")
+    assert deployment.attributes is not None and deployment.places is not None
+    checked, _ = check_folder(folder, deployment.attributes, deployment.places)
+    assert checked is not None
+    found = coverage(Catalog(RevisionId("r-test"), checked, deployment.attributes, deployment.places), ())
+    assert next(iter(page(found))) == (
+        "conditions.yaml:2:10: never true and never false: customer.loyalty_tier gold or higher; used at spa.yaml:11:20"
+    )
+
+
 def test_what_depends_on_the_campaign_names_it(folder: Path, deployment: LoadedFolder) -> None:
     named = "conditions:\n  at-sea: {booking.phase: on_board}\n  deck: {use: at-sea}\n"
     _, findings = check(folder, deployment, named, "eligibility: {use: deck}\n")
@@ -250,7 +263,7 @@ def test_the_schema_knows_the_names(folder: Path) -> None:
 
 
 def test_the_block_of_the_manual_checks_clean(folder: Path, deployment: LoadedFolder) -> None:
-    page = (HERE.parent / "docs" / "campaigns.md").read_text()
-    (block,) = re.findall(r"^```yaml conditions\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    manual = (HERE.parent / "docs" / "campaigns.md").read_text()
+    (block,) = re.findall(r"^```yaml conditions\n(.*?)^```$", manual, re.MULTILINE | re.DOTALL)
     offer = offer_of(folder, deployment, block, "eligibility: [{use: gold-nearby}]\n")
     assert len(list(leaves(offer.eligibility))) == 2
