@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from offers.campaign import OWNER, OWNER_EXAMPLE, ReadCampaign
+from offers.campaign import OWNER, OWNER_EXAMPLE
 from offers.campaign_draft import Vocabulary
 from offers.campaign_schedule import DAYS, hours
 from offers.offer import QuietHours, Schedule
@@ -48,10 +48,10 @@ def read_budgets(sheet: Sheet, node: Node | None) -> dict[str, BudgetPolicy]:
     return found
 
 
-def check_budget(sheet: Sheet, policies: Mapping[str, BudgetPolicy], read: ReadCampaign, root: Node) -> None:
+def check_budget(sheet: Sheet, policies: Mapping[str, BudgetPolicy], root: Node) -> None:
     """BUDGET_ABOVE_POLICY, CURRENCY_MISMATCH: what `budget.amount` says against the policy nearest to the owner."""
     node = _inner(_inner(root, "budget"), "amount") if policies else None
-    owner = next((name for name in _above(read.campaign.owner) if name in policies), None)
+    owner = next((name for name in _above(_text(_inner(root, "owner"))) if name in policies), None)
     if node is None or owner is None:
         return
     policy = policies[owner]
@@ -95,5 +95,5 @@ def _inner(node: Node | None, key: str) -> Node | None:
     return None if found is None else found[1]
 
 
-def _text(node: Node) -> str:
+def _text(node: Node | None) -> str:
     return node.text.strip() if isinstance(node, TextNode) else ""

@@ -220,16 +220,21 @@ class _Checker:
             return None
         root, findings = read_file(file, sheet.path)
         sheet.findings.extend(findings)
-        root = None if root is None else inherit(sheet, self.inherited, root)
-        found = None if root is None else read_campaign(sheet, self.words, root)
-        if found is not None and root is not None:
-            check_budget(sheet, self.budgets, found, root)
-            analyse(sheet, Declared(self.words, self.seasons), found, root)
-        found = None if found is None else with_disclosures(found, self.inherited)
+        whole = None if root is None else inherit(sheet, self.inherited, root)
+        found = None if whole is None else self.read(sheet, whole)
         self.unread = self.unread or found is None
         sheet.findings[:] = [finding for finding in sheet.findings if _place(finding) not in self.told]
         self.count(sheet)
         return found
+
+    def read(self, sheet: Sheet, root: Node) -> ReadCampaign | None:
+        """A campaign with all that it inherits."""
+        check_budget(sheet, self.budgets, root)
+        found = read_campaign(sheet, self.words, root)
+        if found is None:
+            return None
+        analyse(sheet, Declared(self.words, self.seasons), found, root)
+        return with_disclosures(found, self.inherited)
 
     def check_twice(self, found: Iterable[ReadCampaign]) -> None:
         """DUPLICATE_ID of campaigns and of offers, at the second one."""
