@@ -11,6 +11,7 @@ from offers.campaign import ReadCampaign
 from offers.campaign_arms import inner
 from offers.campaign_conflicts import Conflict, Judge
 from offers.campaign_draft import Vocabulary, span
+from offers.campaign_values import LATER_LEVELS
 from offers.campaign_words import check_words
 from offers.condition import ALWAYS, Condition, Leaf, Op, leaves
 from offers.offer import Offer, RelativeTime, Schedule, Selector
@@ -130,7 +131,8 @@ def _before_the_end(ends: RelativeTime) -> list[Leaf]:
 
 def _in_phase(phases: tuple[str, ...], why: str) -> Leaf:
     """One of these phases; that of a cancelled trip is not known."""
-    return Leaf("booking.phase", Op.IN, phases, on_missing=True, text=why)
+    later = (name for name, after in LATER_LEVELS["booking.phase"].items() if after in phases)
+    return Leaf("booking.phase", Op.IN, (*phases, *later), on_missing=True, text=why)
 
 
 def _told(end: RelativeTime) -> str:

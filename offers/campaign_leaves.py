@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from offers.campaign_draft import Draft, span
-from offers.campaign_values import level, read_value, whole
+from offers.campaign_values import LATER_LEVELS, level, read_value, whole
 from offers.condition import Leaf, Op
 from streams.attributes import Attribute, Kind, Value
 from streams.findings import a, listed, shown
@@ -240,10 +240,10 @@ def _levels(asked: Asked, node: Node, base: Leaf, test: str) -> Leaf | None:
     found = level(asked.draft, asked.attribute, node)
     if found is None:
         return None
-    levels, at = asked.attribute.levels, asked.attribute.levels.index(found)
-    chosen = {"at_least": levels[at:], "above": levels[at + 1 :], "at_most": levels[: at + 1], "below": levels[:at]}[
-        test
-    ]
+    levels, follows = asked.attribute.levels, LATER_LEVELS.get(asked.fact, {}).get(found)
+    at = levels.index(found if follows is None else follows) + (follows is not None)
+    past = at + (follows is None)  # a level of a later version is none of these: it lies just before `at`
+    chosen = {"at_least": levels[at:], "above": levels[past:], "at_most": levels[:past], "below": levels[:at]}[test]
     if not chosen:
         end = "highest" if test == "above" else "lowest"
         hint = f"{found} is the {end} level; write another."

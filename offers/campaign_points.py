@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import chain, pairwise, product
 from math import ceil, floor, isfinite, prod
 
-from offers.campaign_values import BOUNDS
+from offers.campaign_values import BOUNDS, LATER_LEVELS
 from offers.condition import Leaf, Op, compare
 from streams.attributes import MAX_INTEGER, Attribute, Kind, Value
 from streams.ids import Millis
@@ -50,7 +50,7 @@ def _holds(leaf: Leaf, value: Value | None, fresh_for: Sequence[Millis]) -> bool
 def _values(attribute: Attribute, asked: Sequence[Leaf]) -> list[Value] | None:
     match attribute.kind:
         case Kind.ENUM:
-            return list(attribute.levels)
+            return [*attribute.levels, *LATER_LEVELS.get(attribute.qualified, ())]
         case Kind.BOOLEAN:
             return [False, True]
         case Kind.STRING:

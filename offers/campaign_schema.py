@@ -24,6 +24,7 @@ from offers.campaign_schedule import DAYS
 from offers.campaign_stop import RESERVED, SHOWN
 from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
 from offers.campaign_uses import stocks
+from offers.campaign_values import LATER_LEVELS
 from offers.prior_price import LOWEST
 from streams.attributes import SCOPES, Attribute, AttributeSet, Kind
 from streams.units import DISTANCES, DURATIONS
@@ -309,4 +310,5 @@ def _asked(attribute: Attribute, keyed: bool) -> Schema:
 
 
 def _value(attribute: Attribute) -> Schema:
-    return {"enum": attribute.levels} if attribute.levels else _VALUES.get(attribute.kind, SCALAR)
+    levels = (*attribute.levels, *LATER_LEVELS.get(attribute.qualified, ()))
+    return {"enum": levels} if levels else _VALUES.get(attribute.kind, SCALAR)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from offers.campaign_draft import Draft, port_id, venue_id
+from offers.campaign_draft import Draft, no_effect, port_id, venue_id
 from streams.attributes import MAX_INTEGER, Attribute, Kind, Value
 from streams.findings import did_you_mean, listed, shown
 from streams.places import Places
@@ -12,6 +12,10 @@ from streams.units import day, distance_m, duration_ms, money
 NUMERIC = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DURATION, Kind.DISTANCE, Kind.MONEY})
 BOUNDS = {"context.local_hour": (0, 23), "context.weekday": (1, 7), "context.month": (1, 12)}
 """Numbers of Offing's own that end somewhere."""
+
+
+LATER_LEVELS: Mapping[str, Mapping[str, str]] = {"booking.phase": {"approaching": "on_board"}}
+"""Levels of the language that nothing brings about yet -> the level they follow."""
 
 
 def _line(places: Places, text: str) -> str:
@@ -43,6 +47,9 @@ def level(draft: Draft, attribute: Attribute, node: Node) -> str | None:
     name = attribute.qualified
     text = draft.sheet.text(node, name)
     if text is None or text in attribute.levels:
+        return text
+    if text in LATER_LEVELS.get(name, {}):
+        no_effect(draft.sheet, node, f"{name} {text}", "no trip is said to be in it")
         return text
     every = f"{'Lowest first' if attribute.ordered else 'Levels'}: {listed(attribute.levels, 20)}."
     hint = f"{every} {did_you_mean(text, attribute.levels)}".strip()

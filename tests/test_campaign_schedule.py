@@ -1,11 +1,13 @@
 """`schedule:` as it is written: what each form becomes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from offers.condition import leaves
 from offers.folder import check_folder, load_folder
-from offers.offer import RelativeTime, Schedule
+from offers.offer import Offer, RelativeTime, Schedule
 from streams.findings import Finding
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant
 from tests.test_campaign import MINIMAL
@@ -20,6 +22,11 @@ def departs(offset_ms: int) -> RelativeTime:
 
 
 def read(folder: Path, written: str) -> tuple[Schedule | None, tuple[Finding, ...]]:
+    found, findings = read_offer(folder, written)
+    return (None if found is None else found.schedule), findings
+
+
+def read_offer(folder: Path, written: str) -> tuple[Offer | None, tuple[Finding, ...]]:
     (folder / "seasons.yaml").write_bytes((HERE / "deployment" / "seasons.yaml").read_bytes())
     (folder / "images.yaml").write_bytes((HERE / "deployment" / "images.yaml").read_bytes())
     (folder / "placements.yaml").write_text("placements: {app.home.hero: {}}")
@@ -27,7 +34,7 @@ def read(folder: Path, written: str) -> tuple[Schedule | None, tuple[Finding, ..
     (folder / "spa.yaml").write_text(f"schedule: {written}\n{about}")
     assert DEPLOYMENT.attributes is not None and DEPLOYMENT.places is not None
     checked, findings = check_folder(folder, DEPLOYMENT.attributes, DEPLOYMENT.places)
-    return (None if checked is None else checked.campaigns[0].offer.schedule), findings
+    return (None if checked is None else checked.campaigns[0].offer), findings
 
 
 @pytest.mark.parametrize(
@@ -85,3 +92,26 @@ def test_a_clock_from_the_register_needs_the_consent_that_it_is_kept_under(tmp_p
     (tmp_path / "places").symlink_to(HERE / "deployment" / "places")
     read(tmp_path, '{zone: customer, hours: "17:00-22:00"}')
     assert [finding.code for finding in load_folder(tmp_path).findings] == ["PURPOSE_MISSING"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("approaching", ("approaching",)),
+        ("{in: [on_board, approaching]}", ("on_board", "approaching")),
+        ("{at_least: approaching}", ("arrived",)),
+        ("{above: approaching}", ("arrived",)),
+        ("{at_most: approaching}", ("planned", "check_in", "boarding", "on_board")),
+        ("{below: approaching}", ("planned", "check_in", "boarding", "on_board")),
+        ("{at_least: boarding}", ("boarding", "on_board", "arrived")),
+        ("{above: boarding}", ("on_board", "arrived")),
+        ("{at_most: boarding}", ("planned", "check_in", "boarding")),
+        ("{below: boarding}", ("planned", "check_in")),
+    ],
+)
+def test_a_phase_of_a_later_version_has_its_place_among_the_others(
+    tmp_path: Path, written: str, expected: tuple[str, ...]
+) -> None:
+    found = read_offer(tmp_path, f"{{zone: Europe/Rome}}\napplicability:\n  - booking.phase: {written}")[0]
+    assert found is not None
+    assert found.applicability == replace(next(leaves(found.applicability)), operand=expected)

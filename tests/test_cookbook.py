@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 COOKBOOK = ROOT / "deploy" / "cookbook"
 RECIPES = sorted(COOKBOOK.glob("*.yaml"))
 BESIDE = ("attributes.yaml", "images.yaml", "placements.yaml", "policies.yaml", "seasons.yaml")
+LONG_BEFORE = "2026-11-21T12:00+01:00"
+"""Of the recipes that end on a day none is over then, whenever this runs."""
 EXPLAINED = {"FENCE_FINER_THAN_GAZETTEER"}
 """Warnings that deploy/campaigns/README.md explains."""
 IN_THE_PAGE = re.compile(
@@ -49,7 +51,7 @@ def kitchen(tmp_path: Path) -> Path:
 def test_a_recipe_checks_clean_and_does_what_its_tests_say(recipe: Path, kitchen: Path) -> None:
     shutil.copyfile(recipe, kitchen / recipe.name)
     shutil.copyfile(COOKBOOK / "tests" / recipe.name, kitchen / "tests" / recipe.name)
-    checked = json.loads(offing("check", str(kitchen), "--format", "json").stdout)
+    checked = json.loads(offing("check", str(kitchen), "--format", "json", "--now", LONG_BEFORE).stdout)
     assert [found for found in checked["findings"] if found["code"] not in EXPLAINED] == []
     done = offing("test", str(kitchen))
     assert done.exit_code == 0, done.output
