@@ -17,10 +17,11 @@ from offers.campaign_limits import read_limits, read_suppress
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
+from offers.campaign_representation import read_representation
 from offers.campaign_schedule import read_local, read_schedule, read_zone
 from offers.campaign_stacking import read_stacking
 from offers.campaign_stop import read_on_stop
-from offers.campaign_text import Written, read_languages, read_representation, read_texts
+from offers.campaign_text import Written, read_languages, read_texts
 from offers.campaign_uses import read_uses
 from offers.offer import Campaign, Consent, Offer, Price, Representation
 from streams.findings import did_you_mean, listed, shown
@@ -118,9 +119,9 @@ def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, pa
     consent = _consent(draft, fields.get("consent"))
     stacking = read_stacking(draft, fields.get("offer"), part.fallback)
     placements = _placements(draft, fields.get("placements"))
-    representation = _representation(draft, fields, price)
+    representation = _representation(draft, fields, price, placements)
     experiment = read_experiment(draft, fields.get("experiment"))
-    around = Around(draft, fields, KEYS, None)
+    around = Around(draft, fields, KEYS, None, placements)
     if representation is None:
         read_looks(around)
         return None
@@ -187,13 +188,16 @@ def _check_fallback(draft: Draft, fields: Mapping[str, Node], offer: Offer | Non
 
 
 def _says_distance(representation: Representation) -> bool:
-    words = (part for text in representation.texts.values() for part in (text.title, text.body, text.button, text.why))
+    texts = (text for each in representation.every for text in each.texts.values())
+    words = (part for text in texts for part in (text.title, text.body, text.button, text.why, text.sms))
     return any("{distance" in part for part in words)
 
 
-def _representation(draft: Draft, fields: Mapping[str, Node], price: Price | None) -> Representation | None:
+def _representation(
+    draft: Draft, fields: Mapping[str, Node], price: Price | None, placements: tuple[PlacementId, ...]
+) -> Representation | None:
     languages = read_languages(draft, fields.get("languages"), fields.get("text"))
-    written = Written(draft, price, "price" in fields)
+    written = Written(draft, price, "price" in fields, placements)
     texts = read_texts(written, fields.get("text"), languages)
     return read_representation(written, fields.get("representation"), texts, languages.others)
 

@@ -13,9 +13,11 @@ from offers.campaign_offer import KEYS as OFFER_KEYS
 from offers.campaign_offer import read_lever
 from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
-from offers.campaign_text import REPRESENTATION_KEYS, Written, read_languages, read_representation, read_texts
+from offers.campaign_representation import REPRESENTATION_KEYS, read_representation
+from offers.campaign_text import AT, Written, read_languages, read_texts
 from offers.offer import Look, Offer, Price, Schedule
 from streams.findings import listed, shown
+from streams.ids import PlacementId
 from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
 from streams.record import OfferFacts
 from streams.sheet import Sheet
@@ -37,6 +39,7 @@ class Around:
     """What a campaign has, and an arm may try to change."""
     offer: Offer | None
     """As written; None with mistakes: the arms are read all the same, for theirs."""
+    placements: tuple[PlacementId, ...] = ()
 
 
 def read_looks(around: Around) -> tuple[tuple[str, Look], ...]:
@@ -61,7 +64,13 @@ def _check_keys(around: Around, name: str, node: MapNode) -> None:
     sheet = around.draft.sheet
     _only(sheet, node, f"arm {name}", ARM_KEYS, around.keys)
     _only(sheet, inner(node, "offer"), f"arm {name}.offer", _OF_OFFER, OFFER_KEYS)
-    _only(sheet, inner(node, "representation"), f"arm {name}.representation", _OF_REPRESENTATION, REPRESENTATION_KEYS)
+    _only(
+        sheet,
+        inner(node, "representation"),
+        f"arm {name}.representation",
+        _OF_REPRESENTATION,
+        (*REPRESENTATION_KEYS, AT),
+    )
     written, said = around.fields.get("text"), inner(node, "text")
     for locale, (word, _) in said.entries.items() if isinstance(said, MapNode) else ():
         if isinstance(written, MapNode) and locale not in written.entries:
@@ -103,7 +112,7 @@ def _read(around: Around, node: MapNode) -> Look | None:
     value = read_value(draft, inner(fields.get("offer"), "value"), price_node, price)
     lever_node = inner(inner(node, "offer"), "lever")
     lever = read_lever(draft, lever_node)
-    written = Written(draft, price, price_node is not None)
+    written = Written(draft, price, price_node is not None, around.placements)
     languages = read_languages(draft, fields.get("languages"), fields.get("text"))
     texts = read_texts(written, _texts(fields.get("text"), inner(node, "text")), languages)
     shows = _over(fields.get("representation"), _part(inner(node, "representation"), _OF_REPRESENTATION))

@@ -20,9 +20,10 @@ from offers.campaign_leaves import ALL_TESTS, askable
 from offers.campaign_limits import AFTER, COUNTED, COUNTED_BY, OF, PER
 from offers.campaign_location import KEYS as LOCATION_KEYS
 from offers.campaign_offer import GOALS, ID, SAILINGS
+from offers.campaign_representation import REPRESENTATION_KEYS
 from offers.campaign_schedule import DAYS
 from offers.campaign_stop import RESERVED, SHOWN
-from offers.campaign_text import MAX_TEXTS, NOTHING, TEXT_KEYS
+from offers.campaign_text import AT, MAX_TEXTS, NOTHING, SMS_KEYS, TEXT_KEYS
 from offers.campaign_uses import stocks
 from offers.campaign_values import LATER_LEVELS
 from offers.prior_price import LOWEST
@@ -91,7 +92,7 @@ def schema(attributes: AttributeSet, names: Names = Names()) -> Schema:
         "consent": _object({"purposes": _one_or_more(TEXT), "channels": _one_or_more(TEXT)}),
         "on_stop": _object({"shown": {"enum": SHOWN}, "reserved": {"enum": RESERVED}}),
         "placements": _one_or_more(TEXT),
-        "representation": _object({"image": TEXT, "link": TEXT, "web": TEXT}, ("image", "link", "web")),
+        "representation": _representation(),
         "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},
         "experiment": _experiment(attributes),
     }
@@ -230,8 +231,20 @@ def _limit(attributes: AttributeSet) -> Schema:
     )
 
 
+def _representation() -> Schema:
+    look: Mapping[str, Schema] = dict.fromkeys(REPRESENTATION_KEYS, TEXT)
+    return _object({**look, AT: _by_placement(_object(look))}, REPRESENTATION_KEYS)
+
+
 def _words() -> Schema:
-    return _object({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS}, TEXT_KEYS)
+    """What an app shows, or a text message says, or both."""
+    texts: Mapping[str, Schema] = {key: {**TEXT, "maxLength": most} for key, most in MAX_TEXTS.items()}
+    needed = [{"required": list(keys)} for keys in (TEXT_KEYS, SMS_KEYS)]
+    return {**_object({**texts, AT: _by_placement(_object(texts))}), "anyOf": needed}
+
+
+def _by_placement(what: Schema) -> Schema:
+    return {"type": "object", "minProperties": 1, "additionalProperties": what}
 
 
 def _experiment(attributes: AttributeSet) -> Schema:

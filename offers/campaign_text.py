@@ -1,30 +1,30 @@
-"""`languages:`, `text:` and `representation:` - the words in each language, the picture, the links."""
+"""`languages:` and `text:` - the words in each language, and where they differ by placement."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from langcodes import Language
 
 from offers.campaign_draft import Draft
 from offers.campaign_plurals import check_plural
-from offers.offer import Image, Price, Representation, Text
-from offers.template import SPECIAL, TOKEN, Template, parse
+from offers.offer import SMS, Price, Text
+from offers.template import LINK, SPECIAL, TOKEN, Template, parse
 from streams.errors import InvalidInput
-from streams.findings import listed, shown
+from streams.findings import did_you_mean, listed, shown
+from streams.ids import PlacementId
 from streams.positioned_yaml import MapNode, Node, TextNode
 
 LANGUAGE_KEYS = ("write", "others", "because")
 TEXT_KEYS = ("title", "body", "button", "alt", "why")
-REPRESENTATION_KEYS = ("image", "link", "web")
+"""What an app shows."""
+SMS_KEYS = ("sms", "why")
+"""What a text message needs: the reason is told to whoever asks."""
+AT = "at"
 NOTHING = "nothing"
 USUAL_OTHERS = "en"
-MAX_TEXTS = {"title": 80, "body": 300, "button": 30, "alt": 200, "why": 200}
+MAX_TEXTS = {"title": 80, "body": 300, "button": 30, "alt": 200, "why": 200, "sms": 670}
 """Characters as written, placeholders included."""
-MAX_LINK = 500
-_LINK = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{1,31})://(?P<host>[A-Za-z0-9.:_-]+)(?:[/?#][!#-;=?-\[\]_a-z{|}~]*)?")
-_NOT_FOR_APPS = frozenset({"http", "javascript", "data", "file", "ftp", "blob", "vbscript", "about", "intent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,33 @@ class Written:
     price: Price | None
     priced: bool
     """Whether the file has a price at all; it may have mistakes."""
+    placements: tuple[PlacementId, ...] = ()
+    """Where it stands."""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The keys that its placements need in every language."""
+        known = self.draft.words.placements
+        messages = {known[name].channel == SMS for name in self.placements}
+        if messages == {True}:
+            return SMS_KEYS
+        return (*TEXT_KEYS, SMS_KEYS[0]) if True in messages else TEXT_KEYS
+
+    def placement(self, word: TextNode) -> PlacementId | None:
+        """One of its placements, by its name below `at`; UNKNOWN_PLACEMENT for any other."""
+        if word.text in self.placements:
+            return PlacementId(word.text)
+        hint = did_you_mean(word.text, self.placements) or f"It stands in {listed(self.placements)}."
+        message = f"the campaign does not stand in {shown(word.text)}."
+        self.draft.sheet.error(word, "UNKNOWN_PLACEMENT", message, hint)
+        return None
 
     def template(self, node: Node, name: str, text: str, locale: str | None) -> None:
         """Findings of one text, or of a link, which is in no locale."""
         names, link = self.draft.words.placeholders, locale is None
+        own = {TOKEN: None} if link else {LINK: None} if name.endswith(f".{SMS_KEYS[0]}") else {}
         try:
-            template = parse(text, names if not link else {**names, TOKEN: None}, names)
+            template = parse(text, {**names, **own}, names)
         except InvalidInput as error:
             message, stop, mend = error.message.partition(". ")
             if not link and f"{{{TOKEN}}}" in message:
@@ -69,7 +90,7 @@ class Written:
                 self.draft.sheet.error(node, "PLACEHOLDER_EMPTY", message, hint)
             elif hole.name == "venue.name":
                 self.draft.attribute(node, "venue.id")
-            elif hole.name not in SPECIAL and hole.name != TOKEN:
+            elif hole.name not in (*SPECIAL, TOKEN, LINK):
                 self.draft.attribute(node, hole.name)
 
     def _has(self, name: str) -> bool:
@@ -87,40 +108,37 @@ def read_languages(draft: Draft, node: Node | None, text: Node | None) -> Langua
     return Languages(write, _others(draft, fields["others"], write) if "others" in fields else usual)
 
 
-def read_texts(written: Written, node: Node | None, languages: Languages) -> dict[str, Text]:
-    """The words by locale, in the order of the file."""
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of a campaign, by locale in the order of the file."""
+
+    usual: Mapping[str, Text]
+    at: Mapping[PlacementId, Mapping[str, Text]]
+    """Where they differ by placement: the whole text."""
+
+
+def read_texts(written: Written, node: Node | None, languages: Languages) -> Texts:
+    """`text:`"""
     if node is None:
-        return {}
+        return Texts({}, {})
     draft = written.draft
     entries = draft.sheet.entries(node, "text", "words by language: {it: {title: ..., body: ...}}")
-    texts = {}
+    texts: dict[str, Text] = {}
+    at: dict[PlacementId, dict[str, Text]] = {}
     for locale, (word, value) in entries.items():
         if draft.sheet.parsed(word, "text", _tag) is None:
             continue
         if locale not in languages.write:
             hint = f"Add {locale} to languages.write, or remove the text."
             draft.sheet.error(word, "LOCALE_UNDECLARED", f"languages.write does not list {shown(locale)}.", hint)
-        texts[locale] = _text(written, value, locale)
+        texts[locale] = text = _text(written, value, locale)
+        for placement, differs in _differing(written, value, locale):
+            at.setdefault(placement, {})[locale] = replace(text, **differs)
     for locale in languages.write:
         if isinstance(node, MapNode) and locale not in entries:
             hint = f"Add '{locale}: {{title: ..., body: ..., button: ..., alt: ..., why: ...}}'."
             draft.sheet.error(node, "TEXT_MISSING", f"nothing is written in {shown(locale)}.", hint)
-    return texts
-
-
-def read_representation(
-    written: Written, node: Node | None, texts: Mapping[str, Text], others: str | None
-) -> Representation | None:
-    """Picture, links and words; None if there is no picture."""
-    if node is None:
-        return None
-    draft = written.draft
-    fields = draft.sheet.fields(node, "representation", REPRESENTATION_KEYS, REPRESENTATION_KEYS)
-    links = {key: _link(written, fields[key], key) for key in ("link", "web") if key in fields}
-    image = _image(draft, fields["image"]) if "image" in fields else None
-    if image is None or not texts:
-        return None
-    return Representation(image, links.get("link", ""), links.get("web", ""), texts, others)
+    return Texts(texts, {placement: {**texts, **differs} for placement, differs in at.items()})
 
 
 @lru_cache(maxsize=4_096)
@@ -158,19 +176,38 @@ def _others(draft: Draft, node: Node, write: tuple[str, ...]) -> str | None:
 
 
 def _text(written: Written, node: Node, locale: str) -> Text:
-    """The five texts of one language."""
+    """What one language says in every placement, or in all but those under `at`."""
     sheet = written.draft.sheet
-    entries = sheet.fields(node, f"text.{locale}", TEXT_KEYS)
-    for key in TEXT_KEYS:
+    entries = sheet.fields(node, f"text.{locale}", (*MAX_TEXTS, AT))
+    for key in written.needed:
         if isinstance(node, MapNode) and key not in node.entries:
             message = f"text.{locale} has no '{key}'."
             sheet.error(node, "TEXT_MISSING", message, f"Add '{key}:', written in {shown(locale)}.")
-    found = {key: _words(written, value, locale, key) for key, value in entries.items()}
-    return Text(**{key: found.get(key, "") for key in TEXT_KEYS})
+    found = {key: _words(written, entries[key], locale, key) for key in MAX_TEXTS if key in entries}
+    return Text(**{key: found.get(key, "") for key in MAX_TEXTS})
 
 
-def _words(written: Written, node: Node, locale: str, key: str) -> str:
-    name = f"text.{locale}.{key}"
+def _differing(written: Written, node: Node, locale: str) -> Iterator[tuple[PlacementId, dict[str, str]]]:
+    """(placement, the texts that it has instead) of `at`."""
+    differs = _inner(node, AT)
+    if differs is None:
+        return
+    sheet, name = written.draft.sheet, f"text.{locale}.{AT}"
+    for word, value in sheet.entries(differs, name, "placements, and what they say instead").values():
+        placement = written.placement(word)
+        fields = sheet.fields(value, f"{name}.{word.text}", tuple(MAX_TEXTS))
+        found = {key: _words(written, each, locale, key, f".{AT}.{word.text}") for key, each in fields.items()}
+        if placement is not None:
+            yield placement, found
+
+
+def _inner(node: Node, key: str) -> Node | None:
+    found = node.entries.get(key) if isinstance(node, MapNode) else None
+    return None if found is None else found[1]
+
+
+def _words(written: Written, node: Node, locale: str, key: str, where: str = "") -> str:
+    name = f"text.{locale}{where}.{key}"
     if isinstance(node, MapNode):
         message = f"{name} begins with a brace, so YAML takes it for a mapping."
         written.draft.sheet.error(node, "WRONG_TYPE", message, "Put the text in double quotes.")
@@ -179,23 +216,3 @@ def _words(written: Written, node: Node, locale: str, key: str) -> str:
     if text is not None:
         written.template(node, name, text, locale)
     return text or ""
-
-
-def _link(written: Written, node: Node, key: str) -> str:
-    """A link with a fixed scheme and host."""
-    name, sheet = f"representation.{key}", written.draft.sheet
-    text = sheet.text(node, name, MAX_LINK)
-    if text is None or not isinstance(node, TextNode):
-        return ""
-    match = _LINK.fullmatch(text)
-    if match is None or (match["scheme"] != "https" and (key == "web" or match["scheme"] in _NOT_FOR_APPS)):
-        kinds = "an https link" if key == "web" else "an https link or one of the app, 'app://...'"
-        hint = f"Write {kinds}; placeholders stand behind the host, other letters than ASCII percent-encoded."
-        sheet.error(node, "LINK_INVALID", f"{name} {shown(text)} is not a link to trust.", hint)
-    written.template(node, name, text, None)
-    return text
-
-
-def _image(draft: Draft, node: Node) -> Image | None:
-    name = draft.reference(node, "UNKNOWN_IMAGE", "image", draft.words.images)
-    return None if name is None else draft.words.images.get(name)

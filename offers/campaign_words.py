@@ -1,31 +1,26 @@
 """What a campaign's words promise and how long they are, judged in every language they are written in."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from offers.campaign_draft import Vocabulary
 from offers.campaign_scarcity import SCARCE
+from offers.campaign_segments import Filled, currency_of, link_width
+from offers.campaign_text import AT
 from offers.condition import All, AnyOf, Condition, Leaf, Op
-from offers.offer import Offer
+from offers.offer import SEGMENTS, SMS, Offer, Placement
 from offers.plurals import NUMBER
 from offers.template import Hole, Template, compiled
+from offers.text_widths import length_of
 from streams.attributes import AttributeSet
 from streams.positioned_yaml import MapNode, Node
 from streams.sheet import Sheet
 
-WIDTHS: Mapping[str, int] = {
-    "price": 10, "money": 10, "time": 5, "date": 12, "number": 3, "discount": 2, "distance": 6, "port": 12,
-}  # fmt: skip
-"""Characters a placeholder counts for, by its filter or its name."""
-USUAL_WIDTH = 20
-"""Of any other placeholder: a name, a level."""
-PROMISING = ("title", "body", "button", "why")
+PROMISING = ("title", "body", "button", "why", "sms")
 """Texts whose words promise something; `alt` tells of a picture."""
 STOCK = frozenset({"sailing.capacity", "venue.free"})
 """The event that tells how many are free, and the fact that does."""
-_UNSEEN = ("Mn", "Me", "Cf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +33,42 @@ class Words:
     locale: str
     template: Template
     node: Node
+    placements: tuple[Placement, ...]
+    """Where it is shown."""
 
 
 def check_words(sheet: Sheet, words: Vocabulary, offer: Offer, root: Node) -> None:
     """TEXT_TOO_LONG for a placement's limits; SCARCITY_WITHOUT_STOCK."""
-    limits = [(name, words.placements[name].limits) for name in offer.placements if words.placements[name].limits]
     assured = _assures(All((offer.eligibility, offer.applicability, offer.suitability)), words.attributes)
-    for text in _texts(offer, root):
-        for placement, most in limits:
-            _check_length(sheet, text, placement, dict(most))
+    for text in _texts(offer, root, words):
+        for placement in text.placements:
+            if placement.channel == SMS:
+                _check_segments(sheet, text, placement, offer)
+            elif placement.limits:
+                _check_length(sheet, text, placement.id, dict(placement.limits))
         if text.key in PROMISING and not assured:
             _check_scarcity(sheet, text)
 
 
-def _texts(offer: Offer, root: Node) -> Iterator[Words]:
-    for locale in offer.representation.texts:
+def _texts(offer: Offer, root: Node, words: Vocabulary) -> Iterator[Words]:
+    stands = tuple(words.placements[name] for name in offer.placements)
+    for locale, text in offer.representation.texts.items():
         parts = _inner(_inner(root, "text"), locale)
-        for key, (_, node) in parts.entries.items() if isinstance(parts, MapNode) else ():
-            text = getattr(offer.representation.texts[locale], key)
-            yield Words(f"text.{locale}.{key}", key, locale, compiled(text), node)
+        apart = {placement: _inner(_inner(parts, AT), placement.id) for placement in stands}
+        for key, node in _entries(parts):
+            same = tuple(each for each in stands if _inner(apart[each], key) is None)
+            yield Words(f"text.{locale}.{key}", key, locale, compiled(getattr(text, key)), node, same)
+        for placement, differs in apart.items():
+            for key, node in _entries(differs):
+                name = f"text.{locale}.{AT}.{placement.id}.{key}"
+                own = getattr(offer.representation.at[placement.id].texts[locale], key)
+                yield Words(name, key, locale, compiled(own), node, (placement,))
+
+
+def _entries(node: Node | None) -> Iterator[tuple[str, Node]]:
+    """Texts by key."""
+    if isinstance(node, MapNode):
+        yield from ((key, value) for key, (_, value) in node.entries.items() if key != AT)
 
 
 def _check_length(sheet: Sheet, text: Words, placement: str, most: Mapping[str, int]) -> None:
@@ -69,24 +81,16 @@ def _check_length(sheet: Sheet, text: Words, placement: str, most: Mapping[str, 
     sheet.warn(text.node, "TEXT_TOO_LONG", message, "Shorten it.")
 
 
-def length_of(template: Template) -> int:
-    """Characters as a reader counts them, placeholders at their stated widths.
-
-    >>> length_of(compiled("Partenza {sailing.departure|time}"))
-    14
-    """
-    return sum(_width(part) if isinstance(part, Hole) else seen(part) for part in template.parts)
-
-
-def seen(text: str) -> int:
-    """Characters as a reader counts them: an accent or a variation sign of its own is part of the letter before it."""
-    return sum(unicodedata.category(sign) not in _UNSEEN for sign in text)
-
-
-def _width(hole: Hole) -> int:
-    if hole.forms:
-        return max(seen(words.replace(NUMBER, "9" * WIDTHS["number"])) for _, words in hole.forms)
-    return WIDTHS.get(hole.filter or hole.name, USUAL_WIDTH)
+def _check_segments(sheet: Sheet, text: Words, placement: Placement, offer: Offer) -> None:
+    """TEXT_TOO_LONG for what a message would take more segments than its placement sends."""
+    most = dict(placement.limits).get(SEGMENTS)
+    if text.key != SMS or most is None:
+        return
+    content = offer.representation.at.get(placement.id, offer.representation)
+    filled = Filled(text.template, text.locale, link_width(content.web, offer, placement.id), currency_of(offer))
+    if filled.message.segments > most:
+        message, hint = filled.told(most)
+        sheet.warn(text.node, "TEXT_TOO_LONG", f"{text.name} {message}; {placement.id} sends {most}.", hint)
 
 
 def _check_scarcity(sheet: Sheet, text: Words) -> None:

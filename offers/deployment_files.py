@@ -11,7 +11,7 @@ from offers.campaign_limits import read_policies
 from offers.campaign_offer import ID, ID_EXAMPLE
 from offers.campaign_seasons import read_season
 from offers.campaign_text import MAX_TEXTS
-from offers.offer import Image, ImageVariant, Limit, Placement
+from offers.offer import SEGMENTS, SMS, Image, ImageVariant, Limit, Placement
 from offers.season import Season
 from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS, SECOND_MS
@@ -22,6 +22,7 @@ from streams.units import duration_ms
 PLACEMENTS, SEASONS, IMAGES, POLICIES = "placements.yaml", "seasons.yaml", "images.yaml", "policies.yaml"
 PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out", "limits")
 LIMITED = ("title", "body", "button")
+MOST = {**MAX_TEXTS, SEGMENTS: 10}
 POLICY_KEYS = ("version", "limits", "holdout", "defaults", "duties", "quiet_hours", "budgets")
 VARIANT_KEYS = ("url", "w", "h", "bytes", "sha256")
 MAX_ITEMS = 30
@@ -138,14 +139,16 @@ def _placement(sheet: Sheet, name: str, node: Node) -> Placement:
         fallback=OfferId(fallback) if fallback is not None else None,
         explore=explore or usual.explore,
         opt_out=_matching(sheet, fields, "opt_out", OPT_OUT, "a link, 'app://privacy/offers'") or usual.opt_out,
-        limits=_limits(sheet, name, fields["limits"]) if "limits" in fields else usual.limits,
+        limits=_limits(sheet, name, fields) if "limits" in fields else usual.limits,
     )
 
 
-def _limits(sheet: Sheet, name: str, node: Node) -> tuple[tuple[str, int], ...]:
-    """How many characters of a text the placement shows."""
-    fields = sheet.fields(node, f"{name}.limits", LIMITED)
-    found = [(key, sheet.integer(value, f"{name}.limits.{key}", 1, MAX_TEXTS[key])) for key, value in fields.items()]
+def _limits(sheet: Sheet, name: str, placement: Mapping[str, Node]) -> tuple[tuple[str, int], ...]:
+    """How many characters of a text the placement shows; of an SMS, how many segments it sends."""
+    channel = placement.get("channel")
+    known = (SEGMENTS,) if isinstance(channel, TextNode) and channel.text == SMS else LIMITED
+    fields = sheet.fields(placement["limits"], f"{name}.limits", known)
+    found = [(key, sheet.integer(value, f"{name}.limits.{key}", 1, MOST[key])) for key, value in fields.items()]
     return tuple((key, most) for key, most in found if most is not None)
 
 

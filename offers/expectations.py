@@ -15,7 +15,7 @@ from streams.sheet import Sheet
 from streams.units import Money, money
 
 EXPECT_KEYS = ("placements", "fallback", "absent", "reasons", "problems", "degraded")
-TEXT_KEYS = ("about", "title", "body", "button", "alt", "why", "locale", "dir", "link", "price_text")
+TEXT_KEYS = ("about", "title", "body", "button", "alt", "why", "locale", "dir", "link", "sms", "price_text")
 ITEM_KEYS = ("offer", "price", "prior", "offline", "disclosures", "expires", *TEXT_KEYS)
 PROBLEMS = ("UNKNOWN_PLACEMENT", "QUIET_HOURS")
 DEGRADED = ("deadline_short", "profile_unavailable", "profile_behind", "model_unavailable", "events_not_kept")
@@ -109,6 +109,7 @@ def told(item: Item, like: Expected) -> Expected:
         "locale": words.locale,
         "dir": words.dir,
         "link": words.action["link"],
+        "sms": NONE if words.sms is None else words.sms,
         "offline": item.offline.show,
         "disclosures": words.disclosures,
         "expires": format_instant(item.expires),

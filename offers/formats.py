@@ -15,6 +15,8 @@ KILOMETRE_M = 1_000.0
 MILE_M = 1_609.344
 LAST_INSTANT: Millis = 250_000_000_000_000
 """In the year 9892. Times and dates beyond it, or at or before 1970, are not written."""
+LARGEST = 1e15
+"""Numbers from here on, and what is none, are not written: beyond 28 digits babel's decimals raise."""
 REMEMBERED = 16_384
 
 

@@ -47,13 +47,13 @@ def reads(layout: Sequence[Offer]) -> frozenset[str]:
 def _tells(layout: Sequence[Offer], name: str) -> bool:
     """Whether any words or links name a fact."""
     said = {id(offer.representation): offer.representation for offer in layout}.values()
-    return any(name in part for content in said for part in _parts(content))
+    return any(name in part for content in said for each in content.every for part in _parts(each))
 
 
 def _parts(content: Representation) -> Iterator[str]:
     yield from (content.link, content.web)
     for text in content.texts.values():
-        yield from (text.title, text.body, text.button, text.alt, text.why)
+        yield from (text.title, text.body, text.button, text.alt, text.why, text.sms)
 
 
 def freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:

@@ -10,6 +10,11 @@ from offers.season import Season
 from streams.ids import CampaignId, Millis, OfferId, PlacementId
 from streams.record import OfferFacts
 
+SMS = "sms"
+"""The channel of placements that are text messages."""
+SEGMENTS = "segments"
+"""What such a placement is limited by."""
+
 
 @dataclass(frozen=True, slots=True)
 class RelativeTime:
@@ -199,6 +204,8 @@ class Text:
     button: str
     alt: str
     why: str
+    sms: str = ""
+    """Where it stands in a text message; `{link}` is its web address. Empty: it never does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +239,17 @@ class Representation:
     """BCP 47 -> words. Never empty."""
     others: str | None = None
     """Locale shown to everyone else; None: nothing is shown to them (LOCALE_MISSING)."""
+    at: Mapping[PlacementId, "Representation"] = field(default_factory=dict)
+    """Where it differs by placement: all of it, in the same locales."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "texts", MappingProxyType(dict(self.texts)))
+        object.__setattr__(self, "at", MappingProxyType(dict(self.at)))
+
+    @property
+    def every(self) -> tuple["Representation", ...]:
+        """This one, and each that differs from it."""
+        return (self, *self.at.values()) if self.at else (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +265,7 @@ class Placement:
     """Strength of exploration: 0 always shows the best; 1 draws nearly evenly (scoring.exploration)."""
     opt_out: str = ""
     limits: tuple[tuple[str, int], ...] = ()
-    """(title | body | button, characters it shows); the checker warns of longer ones."""
+    """(title | body | button, characters it shows), (segments, of an SMS); the checker warns of longer ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from offers.previews import Preview
-from offers.proposition import Item
+from offers.proposition import Item, PriceTag
 
 WIDTH, HEIGHT = 390, 844
 """Of the phone, in CSS pixels."""
@@ -40,6 +40,10 @@ h1{font-size:22px;line-height:1.25;letter-spacing:-.2px;margin-bottom:8px;overfl
 .rest{margin:18px 16px;display:grid;gap:12px}
 .rest i{height:76px;border-radius:16px;background:#e4e9ed}
 .none{margin:16px;padding:24px;border-radius:16px;background:#fff2e0;color:#7a4300}
+.sms{flex:1;margin:0 16px;padding-top:16px;border-top:1px solid #dde3e8}
+.sms p{max-width:300px;padding:12px 16px;border-radius:20px;border-end-start-radius:4px;background:#e2e7eb;
+ font-size:17px;overflow-wrap:anywhere;white-space:pre-wrap}
+.sms small{display:block;max-width:300px;margin-top:10px;padding:0 4px;font-size:12px;color:#6b7a86}
 .over{color:#b3261e!important;font-weight:700}
 .sheet{width:max-content;padding:36px}
 .sheet header{height:96px}
@@ -101,9 +105,14 @@ def _phone(preview: Preview) -> str:
     direction = "ltr" if item is None else item.representation.dir
     head = f'<div class="bar"><span>{TIME}</span><i></i></div>'
     top = f'<div class="top">Offing<small>{escape(preview.placement.id)}</small></div>'
-    shown = _nothing(preview) if item is None else _card(item)
+    if item is None:
+        shown = _nothing(preview)
+    elif preview.message is not None:
+        shown = _bubble(item)
+    else:
+        shown = _card(item)
     lang = escape(preview.locale)
-    rest = '<div class="rest"><i></i><i></i><i></i></div>'
+    rest = "" if preview.message is not None else '<div class="rest"><i></i><i></i><i></i></div>'
     return f'<div class="phone" lang="{lang}" dir="{direction}">{head}{top}{shown}{rest}</div>'
 
 
@@ -111,12 +120,22 @@ def _card(item: Item) -> str:
     words = item.representation
     colour, alt = escape(words.image.placeholder), escape(words.image.alt)
     image = f'<div class="image" style="background-color:{colour}">{_SEA}<span>{alt}</span></div>'
-    price = "" if item.price is None else f'<p class="price">{escape(item.price.text)}</p>'
+    price = "" if item.price is None else _price(item.price)
     return (
         f'<div class="card">{image}<div class="words"><h1>{escape(words.title)}</h1><p>{escape(words.body)}</p>{price}'
         f'<span class="button">{escape(words.button)}</span>'
         f'<p class="why"><b>i</b>{escape(words.why_shown)}</p></div></div>'
     )
+
+
+def _price(price: PriceTag) -> str:
+    prior = "" if price.prior is None else f"<del>{escape(price.prior.text)}</del>"
+    return f'<p class="price">{escape(price.text)}{prior}</p>'
+
+
+def _bubble(item: Item) -> str:
+    words = item.representation
+    return f'<div class="sms"><p>{escape(words.sms or "")}</p><small>{escape(words.why_shown)}</small></div>'
 
 
 def _nothing(preview: Preview) -> str:
@@ -128,6 +147,8 @@ def _caption(preview: Preview) -> str:
     lengths = " · ".join(
         f'<span class="{"" if each.fits else "over"}">{escape(str(each))}</span>' for each in preview.lengths
     )
+    if preview.message is not None:
+        lengths += f" · {preview.message}"
     lines = [f"<b>{escape(preview.locale)}</b>", lengths]
     if preview.examples:
         lines.append(f"Examples: {escape('; '.join(preview.examples))}")

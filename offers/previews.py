@@ -4,20 +4,22 @@ Facts come from a persona's subject where there is one; what is missing is fille
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 
-from offers.campaign_words import seen
+from offers.campaign_segments import link_width
 from offers.condition import View
 from offers.example_facts import Example
 from offers.locale import choose, conventions
 from offers.money import Quote, price_of
-from offers.offer import Offer, Placement
+from offers.offer import SEGMENTS, Offer, Placement
 from offers.proposition import Candidate, Item, Slate, Slot
 from offers.representation import RenderContext, render
+from offers.sms import Message, measure
 from offers.template import Hole
+from offers.text_widths import seen
 from offers.wording import Writing, holes_of, missing_placeholders
 from streams.attributes import AttributeSet, Kind
 from streams.ids import OfferId, PlacementId
@@ -79,6 +81,8 @@ class Preview:
     """`market.fare.deck 79,00 €`: what was made up."""
     missing: tuple[str, ...] = ()
     """Placeholders without a value."""
+    message: Message | None = None
+    """What it takes as an SMS, its link with the token that answers bring."""
 
 
 def previews(scene: Scene, locales: Sequence[str] = ()) -> tuple[Preview, ...]:
@@ -114,13 +118,16 @@ def _preview(scene: Scene, placement: Placement, locale: str) -> Preview:
     slate = Slate(placement.id, (Slot(candidate, None, None),))
     (drawn,) = render((slate,), RenderContext(inputs, {placement.id: placement}, scene.attributes))
     item = drawn.items[0] if drawn.items else None
+    read = {hole.name for hole in holes} | {offer.price.source if offer.price is not None else None}
+    message = None if item is None else _message(item, offer, placement)
     return Preview(
         offer_id=offer.id,
         placement=placement,
         locale=locale,
         item=item,
-        lengths=() if item is None else _lengths(item, placement),
-        examples=tuple(_told(scene, made, candidate, locale)),
+        lengths=() if item is None else _lengths(item, placement, message),
+        message=message,
+        examples=tuple(_told(scene, {name: made[name] for name in made if name in read}, candidate, locale)),
         missing=missing_placeholders(offer.representation, view, quote, locale) if item is None else (),
     )
 
@@ -143,8 +150,19 @@ def _quote(offer: Offer, facts: FactDict, scene: Scene) -> Quote | None:
     return None if offer.price is None else price_of(offer.price, facts, scene.inputs.now)
 
 
-def _lengths(item: Item, placement: Placement) -> tuple[Length, ...]:
+def _message(item: Item, offer: Offer, placement: Placement) -> Message | None:
+    words = item.representation
+    if words.sms is None:
+        return None
+    content = offer.representation.at.get(placement.id, offer.representation)
+    web = words.action["web"]
+    return measure(words.sms.replace(web, web.ljust(link_width(content.web, offer, placement.id), "x")))
+
+
+def _lengths(item: Item, placement: Placement, message: Message | None) -> tuple[Length, ...]:
     limits = dict(placement.limits)
+    if message is not None:
+        return (Length(SEGMENTS, message.segments, limits.get(SEGMENTS)),)
     return tuple(Length(key, seen(getattr(item.representation, key)), limits.get(key)) for key in MEASURED)
 
 
@@ -178,6 +196,7 @@ def told(preview: Preview) -> dict[str, Any]:
         "fits": all(each.fits for each in preview.lengths),
         "examples": list(preview.examples),
         "missing": list(preview.missing),
+        "sms": None if preview.message is None else asdict(preview.message),
     }
 
 

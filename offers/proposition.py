@@ -193,6 +193,8 @@ class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     why_shown: str
     opt_out: str
     disclosures: tuple[str, ...] = ()
+    sms: str | None = None
+    """The whole text message, in a placement whose channel is `sms`; its link is that of `action.web`."""
 
 
 class Item(msgspec.Struct, frozen=True, omit_defaults=True):

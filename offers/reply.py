@@ -105,6 +105,8 @@ def _tail(slate: PlacementSlate) -> bytes:
 def _item(item: Item, token: str) -> bytes:
     links = {kind: link.replace(TOKEN, token) for kind, link in item.representation.action.items()}
     shown = msgspec.structs.replace(item.representation, action=links)
+    if shown.sms is not None:
+        shown = msgspec.structs.replace(shown, sms=shown.sms.replace(item.representation.action["web"], links["web"]))
     return _ENCODE(
         _Item(
             item.offer_id,

@@ -8,7 +8,7 @@ from offers import money, schedule
 from offers.condition import leaves
 from offers.locale import choose, conventions
 from offers.money import Quote
-from offers.offer import ImageVariant, Offer, Placement, Price, RelativeTime, Schedule
+from offers.offer import SMS, ImageVariant, Offer, Placement, Price, RelativeTime, Schedule
 from offers.own_time import instant_of, own_plan
 from offers.prior_price import prior_of
 from offers.proposition import Candidate, Item, Offline, Picture, PlacementSlate, PriceTag, PriorTag, Shown, Slate, Slot
@@ -44,10 +44,11 @@ class RenderContext:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What is the same for every customer of an offer."""
+    """What is the same for every customer of an offer in a placement."""
 
     wordings: Mapping[str, Wording]
     """Written locale -> its templates."""
+    placeholder: str
     variants: tuple[dict[str, str | int], ...]
     offline: Offline
     disclosures: tuple[str, ...]
@@ -92,7 +93,7 @@ def _item(slot: Slot, rank: int, placement: Placement, context: RenderContext) -
     if locale is None or (offer.price is not None and quote is None):
         return None
     writing = Writing(offer, candidate.view, quote, conventions(inputs.request.locale, locale), context.attributes)
-    fixed = _fixed(OfferKey(offer))
+    fixed = _fixed(OfferKey(offer), placement.id if placement.id in offer.representation.at else None)
     shown = _shown(writing, fixed, placement)
     if shown is None:
         return None
@@ -117,6 +118,11 @@ def _shown(writing: Writing, fixed: Fixed, placement: Placement) -> Shown | None
     link, web = words.link.fill(writing.link_part), words.web.fill(writing.link_part)
     if title is None or body is None or button is None or alt is None or why is None or link is None or web is None:
         return None
+    message = None
+    if placement.channel == SMS:
+        message = words.sms.fill(lambda hole: writing.sms_word(hole, web))
+        if not message:
+            return None
     return Shown(
         schema=SCHEMA,
         locale=to.written,
@@ -124,11 +130,12 @@ def _shown(writing: Writing, fixed: Fixed, placement: Placement) -> Shown | None
         title=title,
         body=body,
         button=button,
-        image=Picture(alt, writing.offer.representation.image.placeholder, fixed.variants),
+        image=Picture(alt, fixed.placeholder, fixed.variants),
         action={"link": link, "web": web},
         why_shown=why,
         opt_out=placement.opt_out,
         disclosures=fixed.disclosures,
+        sms=message,
     )
 
 
@@ -152,9 +159,10 @@ _since = lru_cache(maxsize=16_384)(format_instant)
 
 
 @lru_cache(maxsize=65_536)
-def _fixed(key: OfferKey) -> Fixed:
+def _fixed(key: OfferKey, placement: PlacementId | None) -> Fixed:
+    """`placement`: one in which the offer looks different; None: any other."""
     offer = key.offer
-    representation = offer.representation
+    representation = offer.representation if placement is None else offer.representation.at[placement]
     layers = offer.eligibility, offer.applicability, offer.suitability, offer.stock
     wordings = {
         locale: wording(text, representation.link, representation.web) for locale, text in representation.texts.items()
@@ -167,6 +175,7 @@ def _fixed(key: OfferKey) -> Fixed:
     personal = reduced and any(name.startswith("customer.") for name in asked)
     return Fixed(
         wordings,
+        representation.image.placeholder,
         tuple(_variant(variant) for variant in representation.image.variants),
         PRICE_AND_STOCK if perishable else SHOWN_OFFLINE,
         (*((PERSONALISED_PRICE,) if personal else ()), *offer.disclosures),

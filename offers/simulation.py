@@ -68,7 +68,8 @@ def page(found: Simulation) -> Iterator[str]:
         for item in slate.items:
             score = scores.get((slate.placement, item.rank))
             yield f"  {item.rank}. {_item(item)}" + ("" if score is None else f"  propensity {score:.1%}")
-            yield f"     {item.representation.title} - {item.representation.body}"
+            words = item.representation
+            yield f"     {words.title} - {words.body}" if words.sms is None else f"     {words.sms}"
     yield from _group("Experiments", _arms(found.decision))
     yield from _groups(found)
 

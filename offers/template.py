@@ -17,6 +17,8 @@ from streams.errors import InvalidInput
 
 TOKEN = "token"
 """Known in links only; it stays in place until the answer mints the token."""
+LINK = "link"
+"""Known in text messages only: the web address of the offer."""
 FILTERS: Mapping[str, frozenset[Kind]] = MappingProxyType(
     {
         "time": frozenset({Kind.DATETIME}),

@@ -7,20 +7,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
 from types import MappingProxyType
 from urllib.parse import quote as percent_encoded
 
 import msgspec
 
-from offers import formats, money
+from offers import formats, money, sms
 from offers.condition import View
 from offers.local_zone import zone_of
 from offers.locale import Conventions, choose
 from offers.money import Quote, saved_percent
 from offers.offer import Offer, Representation, Text
 from offers.plurals import words_for
-from offers.template import TOKEN, Hole, Template, compiled
+from offers.template import LINK, TOKEN, Hole, Template, compiled
 from streams.attributes import AttributeSet, Value
 
 MAX_VALUE = 120
@@ -45,8 +44,9 @@ class Wording:
     why: Template
     link: Template
     web: Template
+    sms: Template
     holes: tuple[Hole, ...]
-    """Every placeholder once, but for the token of the links."""
+    """Every placeholder once, but for the token of the links and the link of the SMS."""
 
 
 class Writing(msgspec.Struct, frozen=True):
@@ -67,6 +67,13 @@ class Writing(msgspec.Struct, frozen=True):
         apart = self.conventions.direction == "rtl" or not (text.isascii() or _RIGHT_TO_LEFT.search(text) is None)
         return _ISOLATE.format(text) if apart else text
 
+    def sms_word(self, hole: Hole, link: str) -> str | None:
+        """A placeholder as part of a text message, in characters that the shorter alphabet has where it can be."""
+        if hole.name == LINK:
+            return link
+        word = self.word(hole)
+        return None if word is None else sms.plain(word)
+
     def link_part(self, hole: Hole) -> str | None:
         """A placeholder as part of a link, percent-encoded and not localised; the token stays in place."""
         if hole.name == TOKEN:
@@ -80,12 +87,13 @@ class Writing(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=65_536)
 def wording(text: Text, link: str, web: str) -> Wording:
     """The compiled templates of a text and its links."""
-    words = (text.title, text.body, text.button, text.alt, text.why)
-    title, body, button, alt, why = (compiled(part) for part in words)
+    words = (text.title, text.body, text.button, text.alt, text.why, text.sms)
+    title, body, button, alt, why, message = (compiled(part) for part in words)
     to, to_web = _link(link), _link(web)
-    in_words = [hole for template in (title, body, button, alt, why) for hole in template.holes]
+    texts = (title, body, button, alt, why, message)
+    in_words = [hole for template in texts for hole in template.holes if hole.name != LINK]
     in_links = [hole for hole in (*to.holes, *to_web.holes) if hole.name != TOKEN]
-    return Wording(title, body, button, alt, why, to, to_web, tuple(dict.fromkeys(in_words + in_links)))
+    return Wording(title, body, button, alt, why, to, to_web, message, tuple(dict.fromkeys(in_words + in_links)))
 
 
 def missing_placeholders(
@@ -100,11 +108,14 @@ def missing_placeholders(
 
 
 def holes_of(representation: Representation, locale: str) -> tuple[Hole, ...]:
-    """The placeholders of the words that a customer with this locale gets; without words none."""
+    """The placeholders of the words that a customer with this locale gets, wherever they are; without words none."""
     written = choose(locale, representation)
     if written is None:
         return ()
-    return wording(representation.texts[written], representation.link, representation.web).holes
+    if not representation.at:
+        return wording(representation.texts[written], representation.link, representation.web).holes
+    every = (wording(each.texts[written], each.link, each.web).holes for each in representation.every)
+    return tuple(dict.fromkeys(hole for holes in every for hole in holes))
 
 
 Filled = Callable[[View, Quote | None], bool]
@@ -162,12 +173,12 @@ def always_complete(representation: Representation, quote: Quote | None) -> bool
 
     Told from the texts alone: parsing the templates of 100,000 offers would take a minute.
     """
-    known = ["{token}"]
+    known = [f"{{{TOKEN}}}", f"{{{LINK}}}"]
     if quote is not None:
         known += ["{price}", "{discount}"] if saved_percent(quote) is not None else ["{price}"]
-    words = [representation.link, representation.web]
-    for text in representation.texts.values():
-        words += (text.title, text.body, text.button, text.alt, text.why)
+    words = [link for each in representation.every for link in (each.link, each.web)]
+    for text in (text for each in representation.every for text in each.texts.values()):
+        words += (text.title, text.body, text.button, text.alt, text.why, text.sms)
     return not any("{" in word and _holes_beyond(word, known) for word in words)
 
 
@@ -216,7 +227,7 @@ def _fitting(chosen: str, value: Value, view: View) -> Value | None:
     if chosen == "port":
         port = view.places.ports.get(str(value))
         return None if port is None else port.name
-    if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
+    if isinstance(value, bool) or (isinstance(value, int | float) and not abs(value) < formats.LARGEST):
         return None
     if chosen in ("time", "date"):
         return value if isinstance(value, int) and 0 < value < formats.LAST_INSTANT else None

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from offers.campaign_analysis import MAX_JUDGED
 from offers.campaign_conflicts import Judge
-from offers.campaign_words import USUAL_WIDTH, WIDTHS, length_of
 from offers.condition import All, AnyOf, Condition, Leaf, Op, View, holds
 from offers.folder import LoadedFolder, check_folder, load_folder
 from offers.template import compiled
+from offers.text_widths import USUAL_WIDTH, WIDTHS, length_of
 from streams.attributes import Attribute, AttributeSet, Fact, Kind, Value, attribute_set
 from streams.places import Places
 from streams.whereabouts import NOWHERE

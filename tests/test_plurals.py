@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offers import plurals
-from offers.campaign_words import length_of
 from offers.plurals import CATEGORIES, SAMPLES, category, missing, needed, parse_forms, strange, stuck, words_for
 from offers.template import Hole, compiled, parse
+from offers.text_widths import length_of
 from streams.attributes import Kind
 from streams.errors import InvalidInput
 from tests.test_wording import fill

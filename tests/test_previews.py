@@ -72,11 +72,10 @@ def test_every_placement_and_language_is_drawn_with_examples_that_fit_the_campai
     ), "79 EUR less 30 % is 55.30, rounded to 0.50: what an answer would say"
     assert german["representation"]["why_shown"].startswith("Sie sind Gold-Mitglied, reisen bald ab Livorno")
     assert german["lengths"]["title"] == {"characters": 31, "limit": None}
-    assert [each.split(" ", 1)[0] for each in german["examples"]] == [
-        "market.fare.cabin_inside", "sailing.departure", "sailing.destination", "sailing.origin",
-    ]  # fmt: skip
-    assert german["examples"][0] == "market.fare.cabin_inside 79,00\xa0€"
-    assert german["examples"][3] == "sailing.origin Livorno"
+    fare, departure, origin = german["examples"]
+    assert fare == "market.fare.cabin_inside 79,00\xa0€"
+    assert departure.startswith("sailing.departure ")
+    assert origin == "sailing.origin Livorno"
 
 
 def test_an_example_ship_leaves_on_the_evening_to_come() -> None:

@@ -214,3 +214,14 @@ def test_whatever_the_facts_a_placeholder_is_written_or_missing_and_never_raises
     if part is not None:
         assert part.isascii()
         assert not set(part) & set("{}<>\"' /?#&")
+
+
+@pytest.mark.parametrize("value", [1e15, 1e25, -1e300, float("inf"), float("nan")])
+@pytest.mark.parametrize("text", ["{market.tip|number}", "{market.tip|plural one {#} other {#}}", "{market.tip}"])
+def test_a_number_beyond_counting_is_missing(text: str, value: float) -> None:
+    assert fill(text, {"market.tip": value}) is None
+
+
+def test_a_hebrew_name_in_words_from_left_to_right_keeps_its_direction() -> None:
+    assert fill("A {sailing.line}!", {"sailing.line": "שלום 1"}, "en", "en") == "A \u2068שלום 1\u2069!"
+    assert fill("A {sailing.line}!", {"sailing.line": "Città 1"}, "en", "en") == "A Città 1!"
