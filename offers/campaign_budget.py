@@ -31,6 +31,12 @@ def read_budget(draft: Draft, node: Node | None, price: Price | None) -> tuple[L
     per = sheet.choice(fields["per"], "budget.per", PER) if "per" in fields else "redemption"
     cost = _cost(draft, node, fields, price)
     window = read_window(draft, fields.get("window"))
+    if window.kind == "voyage":
+        message, hint = (
+            "a budget is not one of a voyage.",
+            "Write 'window: calendar month', or leave it out: since ever.",
+        )
+        sheet.error(fields["window"], "WINDOW_INVALID", message, hint)
     if amount is None or per is None or cost is None or not _payable(draft, fields, amount, cost):
         return ()
     budget = Budget(amount.minor, cost.minor, amount.currency)

@@ -26,6 +26,7 @@ COUNTED = {
 """What a limit counts -> the event."""
 PER = ("customer", "booking", "campaign")
 """Or `{attribute: customer.household}`: who has the same value counts together."""
+VOYAGES = ("booking", "sailing")
 COUNTED_BY = frozenset({Kind.STRING, Kind.ENUM, Kind.INTEGER, Kind.BOOLEAN})
 _WHOSE = {"collection": "its collection", "all": "every offer"}
 OF = ("offer", "campaign", "collection", "all")
@@ -35,7 +36,7 @@ SHARED_FOR_MS = 31 * DAY_MS
 COUNTED_FOR_MS = 400 * DAY_MS
 """Counters remember for so long in which quarter of an hour something happened; then only that it did."""
 MAX_COUNT = 1_000_000
-_WINDOW = re.compile(r"rolling (?P<length>.+)|calendar (?P<unit>day|week|month)(?: in (?P<zone>\S+))?|lifetime")
+_WINDOW = re.compile(r"rolling (?P<length>.+)|calendar (?P<unit>day|week|month)(?: in (?P<zone>\S+))?|lifetime|voyage")
 
 
 def read_limits(draft: Draft, node: Node | None, collection: str | None) -> tuple[Limit, ...]:
@@ -63,15 +64,15 @@ def read_suppress(draft: Draft, node: Node | None) -> tuple[Suppression, ...]:
 
 
 def window(text: str, zone_name: str) -> Window:
-    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`. Raises InvalidInput WINDOW_INVALID or of its parts."""
+    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`, `voyage`. Raises InvalidInput WINDOW_INVALID or of its parts."""
     match = _WINDOW.fullmatch(text)
     if match is None:
-        mend = "Write 'rolling 24 h', 'calendar day', 'calendar week', 'calendar month' or 'lifetime'."
+        mend = "Write 'rolling 24 h', 'calendar day', 'calendar week', 'calendar month', 'lifetime' or 'voyage'."
         raise InvalidInput("WINDOW_INVALID", f"{shown(text)} is not a window. {mend}")
     if match["unit"] is not None:
         return Window("calendar", unit=match["unit"], zone=str(zone(match["zone"] or zone_name)))
     if match["length"] is None:
-        return Window()
+        return Window(text)
     length_ms = duration_ms(match["length"])
     if not BUCKET_MS <= length_ms <= COUNTED_FOR_MS:
         counted = f"events are counted by the quarter of an hour, for {span(COUNTED_FOR_MS)}"
@@ -101,6 +102,7 @@ def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limi
         return None
     found = read_window(draft, fields.get("window"))
     limit = Limit(COUNTED[count], per, of, at_most, found, sheet.where(node))
+    _check_voyage(draft, fields, limit)
     _check_shared(draft, fields, limit)
     return limit
 
@@ -143,11 +145,22 @@ def _check_enforced(draft: Draft, fields: Mapping[str, Node], count: str | None)
         draft.sheet.error(fields["count"], "LIMIT_NOT_ENFORCED", message, hint)
 
 
+def _check_voyage(draft: Draft, fields: Mapping[str, Node], limit: Limit) -> None:
+    """NO_ABOUT where the offer is about nothing that has one; policies hold for such offers too."""
+    if limit.window.kind == "voyage" and (draft.about is None or draft.about.kind not in VOYAGES):
+        hint = "Give the offer 'about: booking' or 'about: {sailing: next}', or write 'rolling 7 d'."
+        draft.sheet.error(fields["window"], "NO_ABOUT", "a limit on a voyage needs an offer about one.", hint)
+
+
 def _check_shared(draft: Draft, fields: Mapping[str, Node], limit: Limit) -> None:
     """What can be counted of all customers together."""
     if limit.per == "campaign" and limit.of not in ("offer", "campaign"):
         message = f"'per: campaign' counts the campaign's own events, not those of {_WHOSE[limit.of]}."
         draft.sheet.error(fields["of"], "KEYS_TOGETHER", message, "Remove 'of'.")
+    elif limit.shared and limit.window.kind == "voyage":
+        message = "what customers do together is not counted by voyage."
+        hint = "Write 'window: rolling 7 d', or leave it out: since ever."
+        draft.sheet.error(fields["window"], "WINDOW_INVALID", message, hint)
     elif "." in limit.per and not _ends(limit.window):
         message = f"a limit by {limit.per} needs a window of at most {span(SHARED_FOR_MS)}."
         hint = "Write 'window: rolling 7 d' or 'window: calendar month'."

@@ -88,8 +88,8 @@ class CapIndex:
         words: Words | None = None
         for wide in asked:
             for shared in self._wide.get(wide, ()):
-                # a cap per booking counts apart for each subject: all under it are asked
-                if shared.limit.per == "booking" or reached(shared.limit, shared.sample, profile, now):
+                # a cap that counts apart for each subject: all under it are asked
+                if shared.limit.apart or reached(shared.limit, shared.sample, profile, now):
                     words = shared.members if words is None else words | shared.members
         return words
 

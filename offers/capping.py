@@ -83,7 +83,7 @@ def _before(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> int:
 
 
 def _about(limit: Limit, candidate: Candidate) -> str | None:
-    return candidate.subject.key if limit.per == "booking" else None
+    return candidate.subject.key if limit.apart else None
 
 
 def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -236,7 +236,7 @@ def _met(profile: MaskedProfile) -> _Met:
 def since(limit: Limit, now: Millis) -> int | None:
     """The first 15-minute bucket of the limit's window at `now`; None: lifetime. It counts every bucket it touches."""
     window = limit.window
-    if window.kind == "lifetime":
+    if window.kind in ("lifetime", "voyage"):
         return None
     if window.kind == "rolling":
         return bucket_of(now - window.length_ms)

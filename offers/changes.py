@@ -171,6 +171,8 @@ def _under(limit: Limit) -> str:
 def _window(window: Window) -> str:
     if window.kind == "rolling":
         return f"in {length(window.length_ms)}"
+    if window.kind == "voyage":
+        return "on this voyage"
     return f"in this {window.unit}" if window.kind == "calendar" else ""
 
 

@@ -87,7 +87,7 @@ class Window:
     """Over which time a limit counts."""
 
     kind: str = "lifetime"
-    """rolling | calendar | lifetime"""
+    """rolling | calendar | lifetime | voyage: ever, what is about the same booking or sailing"""
     length_ms: Millis = 0
     """rolling only"""
     unit: str = ""
@@ -120,6 +120,11 @@ class Limit:
     where: str = ""
     budget: Budget | None = None
     """What `at_most` was worked out from, where it is money that is limited."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether it counts apart for each booking or sailing."""
+        return self.per == "booking" or self.window.kind == "voyage"
 
     @property
     def shared(self) -> bool:

@@ -11,8 +11,10 @@ from offers.campaign_draft import ALWAYS_PURPOSES, Draft, Vocabulary
 from offers.catalog import Catalog
 from offers.experiment import AS_WRITTEN
 from offers.persona_customer import Customer, read_customer, short_names, value_of
+from offers.persona_everybody import Everybody, reached_by, read_everybody
 from offers.persona_market import Said, fold, read_market
 from offers.persona_place import PHONE_M, spot
+from offers.shared_limits import NONE_REACHED
 from offers.situation import Situation
 from streams.attributes import Value
 from streams.distances import LatLon
@@ -25,7 +27,7 @@ from streams.record import PlacementRequest, Request
 from streams.sheet import Sheet
 from streams.units import MAX_DURATION_MS, zone
 
-KEYS = ("description", "now", "zone", "customer", "market", "location", "request", "arms")
+KEYS = ("description", "now", "zone", "customer", "market", "location", "request", "arms", "everybody")
 LOCATION_KEYS = ("status", "at", "lat", "lon", "accuracy_m", "ago")
 REQUEST_KEYS = ("locale", "placements", "context", "trip", "limit")
 EVERY_CANDIDATE = 384
@@ -71,6 +73,8 @@ class Persona:
     asked: Asked = field(default_factory=Asked)
     arms: Mapping[str, str] = field(default_factory=dict)
     """Experiment -> arm. A made-up customer is in no other experiment, and sees those offers as written."""
+    everybody: Everybody = field(default_factory=dict)
+    """What all customers together did."""
 
     def situation(self, catalog: Catalog, now: Millis, decision_id: DecisionId) -> Situation:
         """What a decision at `now` is made from."""
@@ -79,15 +83,17 @@ class Persona:
             PlacementRequest(placement.id, placement.max_items) for placement in catalog.placements.values()
         )
         context = {name: (value, now) for name, value in asked.context.items()}
+        profile = self.customer.profile(catalog, now)
         return Situation(
             decision_id=decision_id,
             now=now,
             request=Request(CUSTOMER, placements, asked.locale, context, asked.trip),
             whereabouts=self.whereabouts(catalog, now),
-            profile=self.customer.profile(catalog, now),
+            profile=profile,
             market=fold(self.market, now),
             candidate_limit=asked.limit,
             arms={**dict.fromkeys(catalog.arms.names, AS_WRITTEN), **self.arms},
+            reached=reached_by(self.everybody, catalog, profile.facts, now) if self.everybody else NONE_REACHED,
         )
 
     def whereabouts(self, catalog: Catalog, now: Millis) -> Whereabouts:
@@ -127,6 +133,7 @@ def read_persona(sheet: Sheet, fields: Mapping[str, Node], catalog: Catalog) -> 
         stand=_stand(draft, fields["location"]) if "location" in fields else Stand(),
         asked=_asked(draft, fields["request"]) if "request" in fields else Asked(),
         arms=_arms(sheet, fields["arms"], catalog.arms.names) if "arms" in fields else {},
+        everybody=read_everybody(draft, fields["everybody"], catalog.by_id) if "everybody" in fields else {},
     )
 
 

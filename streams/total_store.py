@@ -19,6 +19,8 @@ from streams.valkey import PAY_TOTALS, Client, Keys, store_errors
 
 VERSION = b"1"
 TRIES = 5
+MOST_FIELDS = 50_000
+"""Of one partition. Beyond it values not met yet are not counted apart: every worker holds all of it in memory."""
 SCAN = 1_000
 OWN = ("#v", "#born", "#n", "#last")
 """Fields of the hash that are no totals: version, the mark of its first payment, how many there were, the last's."""
@@ -82,7 +84,7 @@ class TotalWriter:
             expected = self._last.get(partition, "")
             with store_errors():
                 (found,) = self._client.replies(
-                    [("EVAL", PAY_TOTALS, 2, key, changed, expected, payment.mark, *counts)]
+                    [("EVAL", PAY_TOTALS, 2, key, changed, expected, payment.mark, MOST_FIELDS, *counts)]
                 )
             payment.doubtful = False
             self._last[partition] = found.decode()

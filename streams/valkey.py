@@ -86,15 +86,20 @@ if last ~= ARGV[1] then return last end
 if last == '' then redis.call('HSET', KEYS[1], '#v', 1, '#born', ARGV[2]) end
 local number = redis.call('HINCRBY', KEYS[1], '#n', 1)
 redis.call('HSET', KEYS[1], '#last', ARGV[2])
-for i = 3, #ARGV, 2 do
-  redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', KEYS[2], number, ARGV[i])
+local full = redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3])
+for i = 4, #ARGV, 2 do
+  local apart = full and string.find(ARGV[i], '|customer.', 1, true)
+  if not apart or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
+    redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])
+    redis.call('ZADD', KEYS[2], number, ARGV[i])
+  end
 end
 return ARGV[2]
 """
 """Add to a hash of totals once. KEYS: hash, sorted set of when fields changed. ARGV: mark of the payment before (''
 
-for none), mark of this one, then (field, count), repeated. Answers with the mark that stands: this one's, if done.
+for none), mark of this one, fields beyond which no new one of a value is begun, then (field, count),
+repeated. Answers with the mark that stands: this one's, if done.
 """
 
 OPERATOR_MENDS = frozenset({"NOREPLICAS", "MISCONF", "NOPERM", "BUSY"})

@@ -176,6 +176,20 @@ def test_a_cap_per_booking_counts_that_booking_only() -> None:
     assert code_of(per_collection, (other, NOW), (other, NOW), subject=B1) is Code.CAP_BOOKING_REACHED
 
 
+def test_a_voyage_is_everything_about_the_same_booking_or_sailing() -> None:
+    voyage = Window("voyage")
+    twice = limited(Limit("exposed", "customer", "collection", 2, voyage))
+    seen = happened("exposed", offer("other"), about="booking:b1"), happened("exposed", twice, about="booking:b1")
+    long_ago = [(key, NOW - 90 * DAY_MS) for key in seen]
+    assert code_of(twice, *long_ago, subject=B1) is Code.CAP_CUSTOMER_REACHED
+    assert code_of(twice, *long_ago, subject=B2) is None
+    sailing = Subject("sailing:s1")
+    assert code_of(twice, *long_ago, subject=sailing) is None
+    assert code_of(twice, *[(happened("exposed", twice, about="sailing:s1"), NOW)] * 2, subject=sailing) is (
+        Code.CAP_CUSTOMER_REACHED
+    )
+
+
 def test_what_silences_for_a_time_silences_about_everything() -> None:
     quiet = offer("quiet", about=BOOKINGS, suppress=(Suppression("dismissed", DAY_MS, where="q.yaml:30:3"),))
     dismissed = happened("dismissed", quiet, about="booking:b1")

@@ -139,6 +139,10 @@ MISTAKES = {
     "location: {lat: 43.5}": "p.yaml:1:11: KEYS_TOGETHER location has one of 'lat' and 'lon'.",
     "location: fence:terminal-itlv": "p.yaml:1:11: UNKNOWN_PLACE there is no fence 'terminal-itlv'.",
     "request: {context: {month: 3}}": "p.yaml:1:21: UNKNOWN_KEY request.context has no key 'month'.",
+    "everybody: {gold-lunge: {redeemed: 3}}": "p.yaml:1:13: UNKNOWN_OFFER everybody cannot be 'gold-lunge'.",
+    "everybody: {gold-lounge: {redeems: 3}}": (
+        "p.yaml:1:27: UNKNOWN_KEY everybody.gold-lounge has no key 'redeems'. Did you mean 'redeemed'?"
+    ),
     "now: 21.11.2026": "p.yaml:1:6: TIME_INVALID '21.11.2026' is not a time.",
 }
 

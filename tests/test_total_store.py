@@ -8,6 +8,7 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
+from streams import total_store
 from streams.errors import Retry, Stop
 from streams.instant import DAY_MS
 from streams.total_store import TotalReader, TotalWriter
@@ -127,6 +128,17 @@ def test_periods_that_are_over_are_forgotten_once_a_day(client: Client, keys: Ke
     today = [f"redeemed|campaign|spa|day Europe/Rome||2026-11-{day}|" for day in (24, 25)]
     assert TotalReader(client, keys).read().counts == {SPA: 5, today[0]: 1, today[1]: 1}
     assert client.zcard(keys.totals_changed(0)) == 3, "what changed when is forgotten with it"
+
+
+def test_beyond_the_bound_no_new_value_is_counted_apart_and_everything_else_is(
+    client: Client, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(total_store, "MOST_FIELDS", 6)  # 4 of them are the hash's own
+    writer = TotalWriter(client, keys)
+    first, second = (f"exposed|all||day UTC|customer.home|2026-11-21|{value}" for value in ("ITLIV", "ITOLB"))
+    paid(writer, 0, SPA, first)
+    paid(writer, 0, first, second, BAR)
+    assert TotalReader(client, keys).read().counts == {SPA: 1, BAR: 1, first: 2}
 
 
 def test_a_tail_reads_only_if_somebody_asks_and_keeps_the_last_if_the_store_is_away(client: Client, keys: Keys) -> None:
