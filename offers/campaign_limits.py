@@ -64,7 +64,9 @@ def read_suppress(draft: Draft, node: Node | None) -> tuple[Suppression, ...]:
 
 
 def window(text: str, zone_name: str) -> Window:
-    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`, `voyage`. Raises InvalidInput WINDOW_INVALID or of its parts."""
+    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`, `voyage`. Raises InvalidInput WINDOW_INVALID or
+
+    of its parts."""
     match = _WINDOW.fullmatch(text)
     if match is None:
         mend = "Write 'rolling 24 h', 'calendar day', 'calendar week', 'calendar month', 'lifetime' or 'voyage'."
