@@ -238,7 +238,11 @@ async def open_runtime(settings: Settings, store_url: str) -> Runtime:
     of_tail, of_lag, of_totals = (connect(address, f"offing-{name}") for name in ("tail", "lag", "totals"))
     tail = MarketTail(log, MarketStore(of_tail, names), clock)
     lag = Lag(log, ProfileStore(of_lag, names), tail)
-    totals = TotalTail(TotalReader(of_totals, names), lambda: bool(active.engine().catalog.shared_limits))
+    totals = TotalTail(
+        TotalReader(of_totals, names),
+        wanted=lambda: bool(active.engine().catalog.shared_limits),
+        prepare=lambda found: active.engine().catalog.shared_limits.reached(found, wall_clock()),
+    )
     await asyncio.to_thread(totals.look)  # a limit that was reached before this worker began is not passed by it
     client = connect_async(address)
     await client.connect(DECISION_TIMEOUT_S)

@@ -111,6 +111,8 @@ class TotalReader:
         self._keys = keys
         self._seen: dict[int, _Seen] = {}
         self._held: dict[int, dict[str, int]] = {}
+        self._added: dict[str, int] = {}
+        """All partitions together."""
         self._totals = Totals()
 
     def read(self) -> Totals:
@@ -122,10 +124,7 @@ class TotalReader:
             for partition, head in moved.items():
                 self._look(partition, head)
         if moved:
-            added: Counter[str] = Counter()
-            for held in self._held.values():
-                added.update(held)
-            self._totals = Totals(added)
+            self._totals = Totals(dict(self._added))
         return self._totals
 
     def _moved(self, partition: int, head: list[bytes | None]) -> bool:
@@ -140,17 +139,27 @@ class TotalReader:
         key, seen = self._keys.totals(partition), self._seen.get(partition, _Seen())
         held = self._held.setdefault(partition, {})
         if born != seen.born:
-            held.clear()
             (stored,) = self._client.replies([("HGETALL", key)])
-            held.update({name.decode(): int(count) for name, count in _pairs(stored) if not name.startswith(b"#")})
+            found = {name.decode(): int(count) for name, count in _pairs(stored) if not name.startswith(b"#")}
+            self._change(held, dict.fromkeys(held, 0) | found)
         else:
             since = (self._keys.totals_changed(partition), f"({seen.number}", "+inf")
             (names,) = self._client.replies([("ZRANGEBYSCORE", *since)])
             if names:
                 (counts,) = self._client.replies([("HMGET", key, *names)])
-                found = zip(names, counts, strict=True)
-                held.update({name.decode(): int(count) for name, count in found if count is not None})
+                changed = zip(names, counts, strict=True)
+                self._change(held, {name.decode(): int(count or 0) for name, count in changed})
         self._seen[partition] = _Seen(born, int(number or 0))
+
+    def _change(self, held: dict[str, int], found: dict[str, int]) -> None:
+        """Bring one partition's fields, and the sum of all, to what was found; 0: it is gone."""
+        for name, count in found.items():
+            added = self._added.get(name, 0) + count - held.get(name, 0)
+            for totals, number in ((held, count), (self._added, added)):
+                if number:
+                    totals[name] = number
+                else:
+                    totals.pop(name, None)
 
 
 def _pairs(stored: object) -> Iterable[tuple[bytes, bytes]]:

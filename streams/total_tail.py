@@ -4,22 +4,31 @@ import logging
 from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
+from time import thread_time
 
 from streams.errors import OffingError
 from streams.total_store import TotalReader
 from streams.totals import NONE, Totals
 
 LOOK_S = 0.25
+LOOKING = 0.05
+"""Most of a core's time that it may take: of 400,000 totals one look takes some 40 ms."""
 logger = logging.getLogger("streams.total_tail")
 
 
 class TotalTail:
     """Publishes each new Totals by assignment; while the store does not answer the last ones stay in use."""
 
-    def __init__(self, reader: TotalReader, wanted: Callable[[], bool]) -> None:
-        """`wanted`: whether anything that is active asks for totals; if not, nothing is read."""
+    def __init__(
+        self, reader: TotalReader, wanted: Callable[[], bool], prepare: Callable[[Totals], object] | None = None
+    ) -> None:
+        """`wanted`: whether anything that is active asks for totals; if not, nothing is read. `prepare`: what to do
+
+        with new ones before decisions see them, so that none of it is left to the first decision.
+        """
         self._reader = reader
         self._wanted = wanted
+        self._prepare = prepare
         self._stopping = Flag()
         self._failing = False
         self._thread = Thread(target=self._run, name="offing-total-tail", daemon=True)
@@ -40,7 +49,10 @@ class TotalTail:
         if not self._wanted():
             return
         try:
-            self.totals = self._reader.read()
+            found = self._reader.read()
+            if found is not self.totals and self._prepare is not None:
+                self._prepare(found)
+            self.totals = found
             self._failing = False
         except OffingError as error:
             if not self._failing:
@@ -48,5 +60,8 @@ class TotalTail:
             self._failing = True
 
     def _run(self) -> None:
-        while not self._stopping.wait(LOOK_S):
+        looked_s = 0.0
+        while not self._stopping.wait(max(LOOK_S, looked_s / LOOKING)):
+            begun = thread_time()
             self.look()
+            looked_s = thread_time() - begun

@@ -141,6 +141,18 @@ def test_beyond_the_bound_no_new_value_is_counted_apart_and_everything_else_is(
     assert TotalReader(client, keys).read().counts == {SPA: 1, BAR: 1, first: 2}
 
 
+def test_a_tail_prepares_new_totals_before_anybody_sees_them(client: Client, keys: Keys) -> None:
+    seen: list[tuple[object, object]] = []
+    tail = TotalTail(TotalReader(client, keys), lambda: True, lambda found: seen.append((found, tail.totals)))
+    tail.look()
+    first = tail.totals
+    paid(TotalWriter(client, keys), 0, SPA)
+    tail.look()
+    tail.look()
+    assert seen[-1] == (tail.totals, first)
+    assert [found for found, _ in seen].count(tail.totals) == 1, "once for each"
+
+
 def test_a_tail_reads_only_if_somebody_asks_and_keeps_the_last_if_the_store_is_away(client: Client, keys: Keys) -> None:
     deaf, asked = Deaf(connection_pool=client.connection_pool), [False]
     tail = TotalTail(TotalReader(deaf, keys), lambda: asked[0])
