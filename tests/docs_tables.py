@@ -21,6 +21,7 @@ from streams import (
     reached,
     record,
     sqlite_file,
+    total_store,
 )
 from streams.instant import DAY_MS, MINUTE_MS
 from streams.log import LOCATIONS
@@ -107,6 +108,12 @@ def formats() -> str:
         ("presence", "Redis, `...:presence`", "gone after 15 min", profile_store.VERSION),
         ("cached decision, repeated request", "Redis, `...:decision:*`, `...:request:*`", "minutes", cache.FORMAT),
         ("how far the profiles came", "Redis, `<namespace>:reached`", "made from the log", reached.VERSION),
+        (
+            "totals over all customers",
+            "Redis, `{<namespace>:t:<partition>}:totals` and `:changed`",
+            "made from the log",
+            int(total_store.VERSION),
+        ),
         (
             "market",
             "Redis, `<namespace>:market`",

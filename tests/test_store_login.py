@@ -18,9 +18,11 @@ from offers import doctor
 from offers.runtime import doctors_parts
 from streams.address import Address
 from streams.errors import Retry
-from streams.valkey import connect, connect_async, store_errors
+from streams.instant import DAY_MS
+from streams.total_store import TotalReader, TotalWriter
+from streams.valkey import Client, Keys, connect, connect_async, store_errors
 from tests.load import HERE
-from tests.service import offers_of
+from tests.service import NOW, offers_of
 from tests.shared_service import shared_service
 from tests.tls_proxy import TlsProxy, tls_in_front_of
 
@@ -94,6 +96,18 @@ def test_the_user_of_the_operators_page_may_do_what_offing_does_and_no_more(
         serve_as_that_user(request.getfixturevalue("own_cluster").servers, tmp_path / "artifacts")
 
 
+def read_and_pruned(client: Client, keys: Keys) -> None:
+    """What all customers together did: read whole, read again by what changed, and what is over forgotten."""
+    reader, writer = TotalReader(client, keys), TotalWriter(client, keys)
+    assert sum(reader.read().counts.values()) == 1
+    for day in ("2026-11-20", "2026-11-21"):
+        writer.owe(0, [f"exposed|campaign|spa|day UTC||{day}|"])
+        writer.pay()
+    assert sum(reader.read().counts.values()) == 3
+    writer.prune(0, NOW + 30 * DAY_MS)
+    assert sum(TotalReader(client, keys).read().counts.values()) == 1
+
+
 def serve_as_that_user(servers: Sequence[ValkeyServer], folder: Path) -> None:
     hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
     url, clustered = f"redis://offing:{PASSWORD}@{hosts}", len(servers) > 1
@@ -111,6 +125,12 @@ def serve_as_that_user(servers: Sequence[ValkeyServer], folder: Path) -> None:
             for turn in ("first", "first", "second"):
                 assert offers_of(service.ask("c-1", request_id=turn, context=HERE)) == [UPGRADE]
             assert service.ask("c-1", context={"location": {"status": "denied"}}).json()["degraded"] == []
+            shown = service.ask("c-1", request_id="third", context=HERE).json()["placements"][0]["items"][0]["token"]
+            outcome = {"token": shown, "outcome": "exposed", "at": "2026-11-21T18:00:00Z"}
+            assert service.post("/v1/outcomes", outcome).status_code == 202
+            service.folded()
+            with connect(service.live.runtime.settings.store(url)) as client:
+                read_and_pruned(client, service.keys)
             settings = replace(service.live.runtime.settings, token_keys=(("k1", "00" * 32),))
             found = doctor.examine(doctors_parts(settings, service.live.runtime.ledger))
             assert [each.name for each in found if not each.good and each.name != doctor.DISK] == []
