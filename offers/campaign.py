@@ -14,6 +14,7 @@ from offers.campaign_draft import Draft, Vocabulary
 from offers.campaign_experiment import read_experiment
 from offers.campaign_inherit import LAYERS
 from offers.campaign_limits import read_limits, read_suppress
+from offers.campaign_market import check_market
 from offers.campaign_offer import ID, ID_EXAMPLE, OfferPart, read_about, read_offer
 from offers.campaign_price import price_facts, read_price, read_value
 from offers.campaign_prior import read_prior
@@ -61,6 +62,7 @@ def read_campaign(sheet: Sheet, words: Vocabulary, root: Node) -> ReadCampaign |
     _check_head(sheet, fields)
     part = read_offer(draft, fields.get("offer"))
     offer = _offer(draft, fields, CampaignId(campaign_id or ""), part)
+    check_market(draft, fields, offer)
     if part.fallback:
         _check_fallback(draft, fields, offer)
     if sheet.failed or offer is None or owner is None:

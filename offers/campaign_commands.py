@@ -12,6 +12,8 @@ from offers.check_report import Clock, dated_findings, report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
 from offers.folder import load_folder
+from offers.live_market import LIVE, live_market
+from offers.market_source import MarketSource, of_file
 from offers.previewing import Wanted, preview
 from offers.schema_file import page, write
 from offers.show_commands import show
@@ -40,11 +42,19 @@ def check(
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail it too.")] = False,
     dates: Annotated[bool, typer.Option("--dates", help="Repeat the dates of every campaign, as understood.")] = False,
-    now: Annotated[str, typer.Option(help="For example 2026-11-21T18:00+01:00; else by this machine's clock.")] = "",
+    now: Annotated[
+        str, typer.Option(help="For example 2026-11-21T18:00+01:00; else the market's, or by this machine's clock.")
+    ] = "",
+    market: Annotated[
+        str, typer.Option(help="Hold them against a market: FILE, FILE#PERSONA, FILE.jsonl, or 'live'.")
+    ] = "",
 ) -> None:
     """Every error of every file, as `path:line:column: CODE message`. Exits 1 if there are any."""
-    clock = Clock(_instant(now) if now else wall_clock(), dates)
-    loaded = dated_findings(load_folder(folder), folder, clock)
+    asked = _instant(now) if now else None
+    loaded = load_folder(folder, _source(market, asked))
+    known = loaded.market.now if loaded.market is not None else wall_clock()
+    clock = Clock(known if asked is None else asked, dates)
+    loaded = dated_findings(loaded, folder, clock)
     report(loaded, folder, form, clock)
     if has_errors(loaded.findings) or (strict and loaded.findings):
         raise typer.Exit(1)
@@ -56,6 +66,13 @@ def _instant(text: str) -> Millis:
         return written_time(text, "UTC").at
     except InvalidInput as error:
         raise typer.BadParameter(f"--now: {error.message}") from error
+
+
+def _source(market: str, now: Millis | None) -> MarketSource | None:
+    """What `--market` names; None: nothing."""
+    if market != LIVE:
+        return of_file(market, now) if market else None
+    return lambda _: live_market(from_environment())
 
 
 @campaigns.command("schema")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from offers.market_view import MarketView
 from offers.offer import Image, Placement, Selector
 from streams.attribute_file import unknown_attribute
 from streams.attributes import SUBJECT_SCOPES, Attribute, AttributeSet, Kind
@@ -59,6 +60,8 @@ class Vocabulary:
     """Those of the attributes and ALWAYS_PURPOSES."""
     conditions: Mapping[str, NamedCondition] = field(default_factory=dict)
     """What `use:` may name."""
+    market: MarketView | None = None
+    """What campaigns are held against besides their own files; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from streams.profile import BUCKET_MS
 from streams.sheet import written
 from streams.units import duration_ms, zone
 
-KEYS = ("count", "per", "of", "at_most", "window", "strict")
+KEYS = ("count", "per", "of", "at_most", "window", "strict", "above_stock")
 SUPPRESS_KEYS = ("after", "for", "until")
 COUNTED = {
     "exposure": "exposed",
@@ -135,6 +135,8 @@ def _per(draft: Draft, node: Node | None) -> str | None:
 def _check_enforced(draft: Draft, fields: Mapping[str, Node], count: str | None) -> None:
     """LIMIT_NOT_ENFORCED: counters lag by the consumer's delay, which money and redemptions must not (idea 11)."""
     strict = draft.sheet.boolean(fields["strict"], "strict") if "strict" in fields else True
+    if "above_stock" in fields:  # for campaign_market, which warns of more than there is
+        draft.sheet.boolean(fields["above_stock"], "above_stock")
     if strict is False:
         return
     hint = "Add 'strict: false' if a limit that may be passed by a few will do."

@@ -5,6 +5,7 @@ import re
 from offers.campaign_draft import Draft, fence_id, span
 from offers.condition import LOCATION, Leaf, Op
 from streams.errors import InvalidInput
+from streams.fence_reach import APPROXIMATE_M, finer_than_approximate
 from streams.findings import listed, shown
 from streams.ids import Millis
 from streams.instant import MINUTE_MS, SECOND_MS
@@ -15,6 +16,8 @@ from streams.units import DISTANCES, distance_m
 KEYS = ("within", "inside", "min_confidence", "fresh_within", "on_missing", "because")
 KEPT_MS = 15 * MINUTE_MS
 """For how long whereabouts are kept at all."""
+SURELY = 3
+"""The confidence that a fix has only if its accuracy leaves no doubt."""
 _WITHIN = re.compile(r"(?P<radius>.*?) of (?P<place>\S+)")
 _EXAMPLE = "30 km of port:ITLIV"
 
@@ -34,6 +37,8 @@ def read_location(draft: Draft, word: TextNode, node: Node, text: str) -> Leaf |
     confidence = sheet.integer(fields["min_confidence"], "min_confidence", 1, 3) if "min_confidence" in fields else 2
     on_missing = "on_missing" in fields and sheet.choice(fields["on_missing"], "on_missing", ("fail", "pass")) == "pass"
     op, operand, radius_m = _within(draft, fields["within"]) if "within" in fields else _inside(draft, fields["inside"])
+    if "inside" in fields and confidence is not None and confidence < SURELY:
+        _check_fine(draft, fields["inside"], operand)
     return Leaf(
         LOCATION,
         op,
@@ -81,6 +86,16 @@ def _inside(draft: Draft, node: Node) -> tuple[Op, tuple[str, ...], float]:
         for item in draft.sheet.one_or_more(node, "inside")
     ]
     return Op.INSIDE, tuple(sorted({fence for fence in fences if fence is not None})), 0.0
+
+
+def _check_fine(draft: Draft, node: Node, fences: tuple[str, ...]) -> None:
+    """FENCE_TOO_FINE where even the best approximate fix is never surely inside any of the fences."""
+    known = draft.words.places.fences
+    if not fences or not all(finer_than_approximate(known[fence]) for fence in fences):
+        return
+    best = f"{APPROXIMATE_M / 1_000:g} km"
+    message = f"no point of {listed(fences)} lies {best} inside, and a phone with approximate location knows no better."
+    draft.sheet.warn(node, "FENCE_TOO_FINE", message, f"Write 'min_confidence: {SURELY}', or draw a larger fence.")
 
 
 def _fresh_ms(draft: Draft, node: Node | None) -> Millis | None:

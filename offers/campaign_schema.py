@@ -226,6 +226,7 @@ def _limit(attributes: AttributeSet) -> Schema:
             "at_most": {"type": "integer", "minimum": 1},
             "window": WINDOW,
             "strict": FLAG,
+            "above_stock": FLAG,
         },
         ("count", "at_most"),
     )

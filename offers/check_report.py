@@ -15,6 +15,7 @@ from offers.code_frame import framed
 from offers.commands import console
 from offers.finding_formats import FORMATS, Format, as_json, located
 from offers.folder import LoadedFolder
+from offers.market_answers import answers
 from streams.findings import Severity
 from streams.ids import Millis
 
@@ -48,7 +49,7 @@ def report(loaded: LoadedFolder, folder: Path, form: Format, clock: Clock) -> No
     elif sys.stdout.isatty():
         _draw(loaded, folder, clock)
     else:
-        for line in (*loaded.findings, *_dates(loaded, clock)):
+        for line in (*loaded.findings, *_dates(loaded, clock), *_answers(loaded)):
             _write(f"{line}\n")
         if loaded.campaigns is not None:
             _write(f"{_good(loaded.campaigns.campaigns)}\n")
@@ -59,7 +60,7 @@ def _draw(loaded: LoadedFolder, folder: Path, clock: Clock) -> None:
     paths = [finding.path for finding in located(loaded.findings, folder, Path.cwd())]
     for frame in framed(loaded.findings, folder, paths, console.width):
         console.print(frame, soft_wrap=True)
-    for line in _dates(loaded, clock):
+    for line in (*_dates(loaded, clock), *_answers(loaded)):
         console.print(escape(line), soft_wrap=True, style="dim")
     console.print(_summary(loaded))
 
@@ -78,6 +79,13 @@ def _dates(loaded: LoadedFolder, clock: Clock) -> Iterator[str]:
     more = 0 if loaded.campaigns is None or clock.every else sum(map(dated, loaded.campaigns.campaigns)) - MAX_TOLD
     if more > 0:
         yield f"... and the dates of {more} more campaigns: --dates"
+
+
+def _answers(loaded: LoadedFolder) -> Iterator[str]:
+    """What the market says to the days that campaigns name, where it was asked."""
+    if loaded.market is None or loaded.campaigns is None or loaded.attributes is None or loaded.places is None:
+        return iter(())
+    return answers(loaded.campaigns.campaigns, loaded.market, loaded.attributes, loaded.places)
 
 
 def _summary(loaded: LoadedFolder) -> Text:

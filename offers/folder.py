@@ -32,6 +32,8 @@ from offers.deployment_files import (
     read_placements,
     read_seasons,
 )
+from offers.market_source import MarketSource
+from offers.market_view import MarketView
 from offers.offer import CampaignFolder, Limit
 from offers.season import Season
 from offers.template import placeholders
@@ -39,6 +41,7 @@ from streams.attribute_file import FILE as ATTRIBUTES
 from streams.attribute_file import read_attributes
 from streams.attributes import Attribute, AttributeSet, attribute_set
 from streams.errors import InvalidInput
+from streams.fence_reach import far_fences
 from streams.findings import Finding, Severity, did_you_mean, has_errors, shown
 from streams.place_files import load_places
 from streams.places import Places, fence_warnings
@@ -72,11 +75,13 @@ class LoadedFolder:
     campaigns: CampaignFolder | None
     findings: tuple[Finding, ...]
     """Errors and warnings, by file, line and column."""
+    market: MarketView | None = None
+    """What they were held against."""
 
 
-def load_folder(folder: Path) -> LoadedFolder:
-    """Everything of a deployment. Reads files; raises nothing for what is in them."""
-    return _load(folder, None)
+def load_folder(folder: Path, market: MarketSource | None = None) -> LoadedFolder:
+    """Everything of a deployment. Reads files; raises nothing for what is in them, but what `market` raises."""
+    return _load(folder, None, market)
 
 
 def load_campaign(folder: Path, file: Path) -> LoadedFolder:
@@ -95,12 +100,16 @@ def load_declared(folder: Path) -> LoadedFolder:
     return LoadedFolder(attributes, places, None, _sorted(findings))
 
 
-def _load(folder: Path, only: Path | None) -> LoadedFolder:
+def _load(folder: Path, only: Path | None, market: MarketSource | None = None) -> LoadedFolder:
     declared = load_declared(folder)
     if declared.attributes is None or declared.places is None:
         return declared
-    campaigns, found = check_folder(folder, declared.attributes, declared.places, only)
-    return LoadedFolder(declared.attributes, declared.places, campaigns, _sorted((*declared.findings, *found)))
+    checker = _Checker(folder, declared.attributes, declared.places)
+    if market is not None:
+        checker.words = replace(checker.words, market=market(checker.words))
+    campaigns, found = _checked(checker, only)
+    every = _sorted((*declared.findings, *found))
+    return LoadedFolder(declared.attributes, declared.places, campaigns, every, checker.words.market)
 
 
 def check_folder(
@@ -110,7 +119,10 @@ def check_folder(
 
     `only`: this one file, whatever the others say.
     """
-    checker = _Checker(folder, attributes, places)
+    return _checked(_Checker(folder, attributes, places), only)
+
+
+def _checked(checker: "_Checker", only: Path | None) -> tuple[CampaignFolder | None, tuple[Finding, ...]]:
     found = checker.campaigns() if only is None else checker.alone(only)
     findings = _sorted(checker.findings())
     if has_errors(findings):
@@ -310,7 +322,7 @@ def _places(folder: Path, findings: list[Finding]) -> Places | None:
         path = f"{PLACES}/{file}" if colon and (folder / PLACES / file).is_file() else PLACES
         findings.append(Finding(path, 1, 1, error.code, message if path != PLACES else error.message))
         return None
-    for warning in fence_warnings(places):
+    for warning in (*fence_warnings(places), *far_fences(places)):
         path = f"{PLACES}/fences.geojson"
         findings.append(Finding(path, 1, 1, warning.code, warning.message, severity=Severity.WARNING))
     return places

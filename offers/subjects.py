@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from offers.catalog import FOREVER, Catalog
 from offers.layout_facts import FRIENDS_BOOKED
 from offers.market_names import MarketNames
+from offers.market_view import departs_on
 from offers.offer import Selector
 from offers.prior_price import prior_facts
 from streams.attributes import PHASES
 from streams.ids import Millis
-from streams.instant import HOUR_MS, MINUTE_MS, moment
+from streams.instant import HOUR_MS, MINUTE_MS
 from streams.market import Market, Sailing, departures
 from streams.places import Places, Whereabouts
 from streams.profile import BookingFact, MaskedProfile
@@ -246,13 +246,6 @@ def _timetable(sailing: Sailing, places: Places, now: Millis) -> FactDict:
         facts["sailing.departs_on"] = (departs_on(sailing, places), at)
         facts["sailing.status"] = (sailing.status, at)
     return facts
-
-
-def departs_on(sailing: Sailing, places: Places) -> str:
-    """The local date of departure, YYYY-MM-DD."""
-    line = places.lines.get(sailing.line)
-    zone = places.ports[line.origin].zone if line is not None else "UTC"
-    return moment(sailing.departure).astimezone(ZoneInfo(zone)).date().isoformat()
 
 
 def phase_of(sailing: Sailing, now: Millis) -> tuple[str, Millis]:

@@ -14,10 +14,7 @@ MISTAKES = {
     "wrong level": ("{at_least: gold}", "{at_least: oro}"),
     "missing unit": ("within: 30 km of port:ITLIV", "within: 30 of port:ITLIV"),
     "end after sale": ("until: 90 min before booking.sailing.departure", "until: 2026-11-21 21:30"),
-    "limit above stock": (
-        "{count: redemption, per: customer, at_most: 1,",
-        "{count: redemption, per: campaign, at_most: 300,",
-    ),
+    "limit above stock": ("per: campaign, at_most: 37,", "per: campaign, at_most: 300,"),
     "illegal prior price": ("prior: lowest_30_days", "prior: 79 EUR"),
 }
 """What a person gets wrong -> (as it should be, as it is typed)."""
