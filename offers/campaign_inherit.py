@@ -8,7 +8,7 @@ each knows the file it stands in, so whatever is said of an inherited value poin
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from streams.findings import did_you_mean, listed, shown
+from streams.findings import Finding, did_you_mean, listed, shown
 from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
 from streams.sheet import Sheet
 
@@ -20,6 +20,10 @@ MERGED = ("schedule", "languages", "consent")
 INHERITED = (*VALUES, *MERGED, *ADDED)
 OF_FALLBACKS = ("owner", "placements", "languages")
 """A fallback is for everyone: it takes over nothing that would rule somebody out."""
+
+
+_LACKING = frozenset(f"the campaign has no '{key}'." for key in INHERITED)
+_FOLLOW_UPS = frozenset({"PURPOSE_MISSING", "ZONE_MISSING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,11 @@ class Inheritance:
         return not (self.groups or self.duties) and self.defaults is None
 
 
-def inherit(sheet: Sheet, known: Inheritance, root: Node) -> Node | None:
-    """The campaign with what it inherits; the sheet then tells of inherited nodes who has them.
-
-    None: its group is unknown (UNKNOWN_GROUP) or cannot be read, so that nothing can be said of the whole.
-    """
+def inherit(sheet: Sheet, known: Inheritance, root: Node) -> Node:
+    """The campaign with what it inherits; UNKNOWN_GROUP. The sheet then tells of inherited nodes who has them."""
     if not isinstance(root, MapNode) or (known.nothing and "group" not in root.entries):
         return root
     group = _group(sheet, known, root)
-    if group is None and "group" in root.entries:
-        return None
     entries = dict(root.entries)
     keys = OF_FALLBACKS if _is_fallback(root) else INHERITED
     for base in (group, known.defaults):
@@ -84,6 +83,20 @@ def _keep_duty(sheet: Sheet, duty: Duty | None, root: MapNode, entries: dict[str
         entries["eligibility"] = word, _over("eligibility", node, own)
     else:
         entries["eligibility"] = TextNode("eligibility", True, node.line, node.column, node.path), node
+
+
+def is_whole(known: Inheritance, root: Node) -> bool:
+    """Whether everything a campaign inherits is known: not where its group is unknown, or cannot be read."""
+    return (
+        not isinstance(root, MapNode)
+        or "group" not in root.entries
+        or known.groups.get(_text(root, "group")) is not None
+    )
+
+
+def follows(finding: Finding) -> bool:
+    """Whether a finding may be for want of what an unknown group says."""
+    return finding.code in _FOLLOW_UPS or (finding.code == "KEY_MISSING" and finding.message in _LACKING)
 
 
 def _group(sheet: Sheet, known: Inheritance, root: MapNode) -> Node | None:

@@ -27,10 +27,10 @@ def inherited(folder: Path, file: Path) -> tuple[Node | None, tuple[Finding, ...
     sheet.findings.extend(findings)
     known = read_inheritance(folder, policy_fields(folder, Sheet(POLICIES)))
     found = None if root is None else inherit(sheet, known, root)
-    return _in_order(found), tuple(sheet.findings)
+    return None if found is None else _in_order(found), tuple(sheet.findings)
 
 
-def _in_order(node: Node | None) -> Node | None:
+def _in_order(node: Node) -> Node:
     """The keys in the order of the language: what is inherited stands where the campaign would have written it."""
     if not isinstance(node, MapNode):
         return node

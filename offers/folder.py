@@ -16,7 +16,7 @@ from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
 from offers.campaign_experiment import read_holdout
 from offers.campaign_groups import FOLDER as GROUPS
 from offers.campaign_groups import check_duties, check_inheritance, read_inheritance, with_disclosures
-from offers.campaign_inherit import inherit
+from offers.campaign_inherit import follows, inherit, is_whole
 from offers.campaign_named import read_named
 from offers.campaign_policies import check_budget, read_budgets, read_quiet_hours
 from offers.campaign_stacking import odd
@@ -232,8 +232,10 @@ class _Checker:
             return None
         root, findings = read_file(file, sheet.path)
         sheet.findings.extend(findings)
-        whole = None if root is None else inherit(sheet, self.inherited, root)
-        found = None if whole is None else self.read(sheet, whole)
+        found = None if root is None else self.read(sheet, inherit(sheet, self.inherited, root))
+        if root is not None and not is_whole(self.inherited, root):
+            found = None
+            sheet.findings[:] = [finding for finding in sheet.findings if not follows(finding)]
         self.unread = self.unread or found is None
         sheet.findings[:] = [finding for finding in sheet.findings if _place(finding) not in self.told]
         self.count(sheet)

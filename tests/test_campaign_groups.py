@@ -172,6 +172,16 @@ def test_the_nearest_group_is_offered(folder: Path, deployment: LoadedFolder) ->
     assert findings == ["spa.yaml:3:8: UNKNOWN_GROUP there is no group 'welness'. Did you mean 'wellness'?"]
 
 
+def test_a_campaign_of_an_unknown_group_hears_its_own_mistakes_too(folder: Path, deployment: LoadedFolder) -> None:
+    text = CAMPAIGN.replace("wellness", "welness") + "eligibility: [{booking.phase: on_bord}]\nconsents: {}\n"
+    _, findings = check(folder, deployment, text)
+    assert [finding.split()[:2] for finding in findings] == [
+        ["spa.yaml:3:8:", "UNKNOWN_GROUP"],
+        ["spa.yaml:8:31:", "UNKNOWN_LEVEL"],
+        ["spa.yaml:9:1:", "UNKNOWN_KEY"],
+    ]
+
+
 def test_a_group_that_cannot_be_read_is_not_blamed_on_its_campaigns(folder: Path, deployment: LoadedFolder) -> None:
     (folder / "groups" / "wellness.yaml").write_text("owner: [")
     _, findings = check(folder, deployment, CAMPAIGN)
