@@ -22,23 +22,23 @@ from tests.catalogs import ATTRIBUTES, HERO, inputs, offer
 from tests.deciding import declared
 
 HERE = Path(__file__).parent
-SMS = PlacementId("sms.offer")
-NIGHT = QuietHours(Schedule("Europe/Rome", hours=(22 * 60, 8 * 60)), ("sms",), "policies.yaml:3:5")
-BOTH = (PlacementRequest(HERO, 3), PlacementRequest(SMS, 2))
+PUSH = PlacementId("push.offer")
+NIGHT = QuietHours(Schedule("Europe/Rome", hours=(22 * 60, 8 * 60)), ("push",), "policies.yaml:3:5")
+BOTH = (PlacementRequest(HERO, 3), PlacementRequest(PUSH, 2))
 
 
 def world(*rules: QuietHours) -> Catalog:
     """An offer for the app, one for both, one for messages, and a fallback of each channel."""
     offers = [
         offer("app", value=Value(3)),
-        offer("both", value=Value(2), placements=(HERO, SMS)),
-        offer("message", value=Value(1), placements=(SMS,)),
-        offer("empty-handed", fallback=True, placements=(HERO, SMS)),
+        offer("both", value=Value(2), placements=(HERO, PUSH)),
+        offer("message", value=Value(1), placements=(PUSH,)),
+        offer("empty-handed", fallback=True, placements=(HERO, PUSH)),
     ]
     campaigns = tuple(Campaign(each.campaign_id, "tests", each, f"{each.id}.yaml") for each in offers)
     placements = {
         HERO: Placement(HERO, fallback=OfferId("empty-handed")),
-        SMS: Placement(SMS, channel="sms", fallback=OfferId("empty-handed")),
+        PUSH: Placement(PUSH, channel="push", fallback=OfferId("empty-handed")),
     }
     folder = CampaignFolder(campaigns, placements, quiet=rules)
     return Catalog(RevisionId("r-test"), folder, ATTRIBUTES, Places())
@@ -63,12 +63,12 @@ def shown(decision: Decision) -> list[list[str]]:
 )
 def test_a_channel_is_silent_in_its_quiet_hours_and_the_others_are_not(time: str, silent: bool) -> None:
     decision = decide(at(time), world(NIGHT), declared())
-    app, sms = decision.placements
+    app, push = decision.placements
     assert [item.offer_id for item in app.items] == ["app", "both"]
-    assert ([item.offer_id for item in sms.items], sms.problem) == (
+    assert ([item.offer_id for item in push.items], push.problem) == (
         ([], "QUIET_HOURS") if silent else (["message"], None)
     )
-    assert not sms.fallback, "a fallback is silent too"
+    assert not push.fallback, "a fallback is silent too"
 
 
 def test_what_is_asked_for_a_silent_channel_alone_says_so() -> None:
@@ -77,7 +77,7 @@ def test_what_is_asked_for_a_silent_channel_alone_says_so() -> None:
     assert shown(decision) == [[]]
     found = {str(each.offer_id): each for each in explain.explain(situation, catalog, decision)}
     assert [(reason.code, reason.where, reason.detail) for reason in found["message"].reasons] == [
-        (Code.QUIET_HOURS, "policies.yaml:3:5", "sms is quiet from 22:00 to 08:00 Europe/Rome")
+        (Code.QUIET_HOURS, "policies.yaml:3:5", "push is quiet from 22:00 to 08:00 Europe/Rome")
     ]
     assert [reason.code for reason in found["app"].reasons] == [Code.PLACEMENT_NOT_ASKED]
 
@@ -89,7 +89,7 @@ def test_a_decision_holds_no_longer_than_until_the_quiet_begins() -> None:
 
 
 def test_days_are_those_on_which_the_quiet_begins() -> None:
-    sunday = QuietHours(Schedule("Europe/Rome", days=(7,), hours=(22 * 60, 8 * 60)), ("sms",))
+    sunday = QuietHours(Schedule("Europe/Rome", days=(7,), hours=(22 * 60, 8 * 60)), ("push",))
     catalog = world(sunday)
     assert [bool(catalog.silent(parse_instant(time))) for time in (
         "2026-11-21T23:00:00Z", "2026-11-22T23:00:00Z", "2026-11-23T05:00:00Z", "2026-11-23T23:00:00Z",
@@ -99,7 +99,7 @@ def test_days_are_those_on_which_the_quiet_begins() -> None:
 RULES = st.lists(
     st.builds(
         lambda zone, begin, length, days: QuietHours(
-            Schedule(zone, days=days, hours=(begin, (begin + length) % 1440)), ("sms",)
+            Schedule(zone, days=days, hours=(begin, (begin + length) % 1440)), ("push",)
         ),
         st.sampled_from(["Europe/Rome", "America/New_York", "Australia/Lord_Howe", "UTC"]),
         st.integers(0, 95).map(lambda quarter: quarter * 15),
