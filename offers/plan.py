@@ -76,14 +76,14 @@ def prepare(asked: Asked) -> Plan:
 
 def of_personas(plan: Plan, file: Path) -> Tally:
     """Every persona of a file decided about by both sides. Raises InvalidInput PERSONA_INVALID, NO_CONTEXTS."""
-    found, findings = cases.read_personas(file, plan.base.catalog)
+    found, findings = cases.read_personas(file, plan.head.catalog)
     if has_errors(findings):
         raise InvalidInput("PERSONA_INVALID", "\n".join(str(finding) for finding in findings))
     tally = Tally()
     for name, persona in found.items():
         if persona.now is None:
             raise InvalidInput("TIME_MISSING", f"{file}: persona {shown(name)} says no 'now'")
-        situation = persona.situation(plan.base.catalog, persona.now, decision_id(name))
+        situation = persona.situation(plan.head.catalog, persona.now, decision_id(name))
         count(tally, plan.sides, *_inputs(plan, situation, persona))
     return tally
 
@@ -110,10 +110,12 @@ def of_chunks(plan: Plan, asked: Asked, chunks: Iterable[Chunk], done: Seen = la
 
 
 def _inputs(plan: Plan, found: Situation, persona: Persona) -> tuple[DecisionInputs, DecisionInputs]:
-    """What each side sees of a persona: the place and the subjects as its own campaigns have them."""
-    there = replace(found, whereabouts=persona.whereabouts(plan.head.catalog, found.now))
+    """What each side sees of a persona, who is written for the head: the place and the subjects as its own files have
+
+    them."""
     base, head = plan.base.catalog, plan.head.catalog
-    return situate(found, base, every_subject=True), situate(there, head, every_subject=True)
+    before = replace(found, whereabouts=persona.whereabouts(base, found.now))
+    return situate(before, base, every_subject=True), situate(found, head, every_subject=True)
 
 
 def _differing(base: Revision, head: Revision, changes: RevisionChanges) -> frozenset[OfferId] | None:

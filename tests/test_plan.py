@@ -197,6 +197,19 @@ def test_a_level_up_takes_the_cabin_from_gold_and_says_who_comes_instead(head: P
     assert found["value_head"]["mean"] < found["value_base"]["mean"]
 
 
+def test_personas_are_written_for_the_campaigns_as_they_would_be(head: Path) -> None:
+    edit(head, "pets/pet-cabin.yaml", swapped("pet-cabin", "dog-cabin"))
+    attributes = "    loyalty_tier: {field: 1,"
+    wine = "    wine_club: {field: 999, type: boolean, event: customer.profile, from: server, retention: 3 y}\n"
+    edit(head, "attributes.yaml", swapped(attributes, f"{wine}{attributes}"))
+    met = "\n      met: [{offer: dog-cabin, ago: 1 d}]"
+    facts = "facts: {loyalty_tier: gold}"
+    edit(head, "tests/personas.yaml", swapped(facts, f"facts: {{loyalty_tier: gold, wine_club: true}}{met}"))
+    found = planned(head, "--contexts", head / "tests" / "personas.yaml")
+    assert found["population"]["decisions"] == 3
+    assert [each["campaign"] for each in found["campaigns"]] == ["dog-cabin", "pet-cabin"]
+
+
 def test_a_cap_for_everybody_is_felt_as_pressure(head: Path, population: Path) -> None:
     edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 1"))
     found = planned(head, "--contexts", population)["population"]
