@@ -15,6 +15,7 @@ from offers.folder import load_folder
 from offers.live_market import LIVE, live_market
 from offers.market_source import MarketSource, of_file
 from offers.previewing import Wanted, preview
+from offers.publish_commands import add_publishing
 from offers.schema_file import page, write
 from offers.show_commands import show
 from streams.consumer import wall_clock
@@ -25,6 +26,7 @@ from streams.settings import from_environment
 from streams.units import written_time
 
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
+add_publishing(campaigns)
 campaigns.command("plan")(plan_commands.plan)
 campaigns.command("contexts")(plan_commands.export)
 campaigns.command("reach")(reach_commands.reach)

@@ -1,6 +1,7 @@
 """`offing`: serve, consume, train, evaluate, campaigns, keys, tokens, explain, doctor, migrate."""
 
 import logging
+import os
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -46,8 +47,14 @@ def settings() -> Settings:
 
 @app.command()
 @command
-def serve() -> None:
+def serve(
+    watch: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Campaigns of this folder, each change as it is saved.")
+    ] = None,
+) -> None:
     """Answer HTTP. With nothing configured Valkey, the log, the ledger and the consumer are embedded in ./.offing."""
+    if watch is not None:  # in the environment, where workers and the embedded consumer read it too
+        os.environ |= {"OFFING_CAMPAIGNS": str(watch), "OFFING_CAMPAIGNS_FROM": "folder"}
     serving.serve(settings())
 
 

@@ -152,10 +152,10 @@ def catalog_of(kept: Path) -> Catalog:
 def _whole(kept: Path) -> Catalog:
     """The last one is remembered, since its folder never changes: a process looks before it starts what it serves."""
     with uncollected():
-        return compiled(RevisionId(kept.name), _loaded(kept))
+        return compiled(RevisionId(kept.name), loaded_of(kept))
 
 
-def _loaded(kept: Path) -> LoadedFolder:
+def loaded_of(kept: Path) -> LoadedFolder:
     """Read as the first process that loaded it left it; else from its YAML, and left for those to come."""
     if kept.parent.name != REVISIONS:
         return load_folder(kept)

@@ -1,0 +1,149 @@
+"""What `campaigns publish`, `history`, `rollback`, `stop` and `lift` do: check, keep, and tell the ledger."""
+
+import getpass
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from offers import revisions
+from offers.ledger import Ledger
+from offers.publications import Draft, Publication
+from offers.stops import CampaignStop
+from streams.errors import InvalidInput, NotFound
+from streams.findings import Finding, has_errors
+from streams.ids import CampaignId, Millis, RevisionId
+from streams.settings import Settings
+
+BASE_FILE = ".offing-base"
+"""In a campaign folder: for each namespace the revision last published from it. No part of a revision; not for git."""
+NAMED = re.compile(rb"^campaign:[ \t]*(['\"]?)([a-z0-9-]{1,64})\1[ \t]*(?:#.*)?\r?$", re.MULTILINE)
+MAX_BASE_FILE = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person who publishes says."""
+
+    message: str
+    author: str = ""
+    base: str = ""
+    activate_at: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of it."""
+
+    publication: Publication
+    fresh: bool
+    """False: that very revision was the newest already."""
+    findings: tuple[Finding, ...] = ()
+
+
+def publish(folder: Path, wish: Wish, settings: Settings, book: Ledger, now: Millis) -> Done:
+    """Check the folder, keep it, publish it, and remember that it was.
+
+    Raises InvalidInput CAMPAIGNS_INVALID, BASE_UNKNOWN, BASE_MOVED, AT_PAST, MESSAGE, AUTHOR; nothing is active then.
+    """
+    kept = revisions.keep(folder, settings.artifacts)
+    findings = revisions.loaded_of(kept).findings  # what it left is what workers load
+    if has_errors(findings):
+        raise InvalidInput("CAMPAIGNS_INVALID", "\n".join(str(each) for each in findings if has_errors((each,))))
+    revision, newest = RevisionId(kept.name), book.publications.newest()
+    if newest is not None and newest.revision == revision and wish.activate_at is None and not newest.waits(now):
+        _write_base(folder, settings.namespace, revision)
+        return Done(newest, False, findings)
+    base = RevisionId(wish.base) if wish.base else _base(folder, settings.namespace, newest)
+    draft = Draft(revision, base, wish.author or author(), wish.message, wish.activate_at)
+    made = book.publications.publish(draft, now)
+    _write_base(folder, settings.namespace, revision)
+    return Done(made, True, findings)
+
+
+def rollback(to: str, wish: Wish, settings: Settings, book: Ledger, now: Millis) -> Publication:
+    """Publish an earlier revision again: the one named, or the one before the newest.
+
+    Raises NotFound NOTHING_BEFORE, REVISION_UNKNOWN, InvalidInput REVISION_BROKEN, BASE_MOVED, MESSAGE, AUTHOR.
+    """
+    newest = book.publications.newest()
+    earlier = RevisionId(to) if to else _before(newest, book)
+    revisions.whole(earlier, settings.artifacts)
+    base = None if newest is None else newest.revision
+    draft = Draft(earlier, base, wish.author or author(), wish.message, wish.activate_at)
+    return book.publications.publish(draft, now)
+
+
+def stop(campaign: str, reason: str, by: str, settings: Settings, book: Ledger, now: Millis) -> CampaignStop:
+    """Stop a campaign that is known here. Raises NotFound CAMPAIGN_UNKNOWN with the nearest, InvalidInput REASON."""
+    known = set(campaigns_of(active_folder(settings, book, now)))
+    if known and campaign not in known:
+        near = get_close_matches(campaign, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else "`campaign:` in its file is its id"
+        raise NotFound("CAMPAIGN_UNKNOWN", f"no campaign {campaign[:64]!r} is active; {hint}")
+    return book.stops.stop(CampaignId(campaign), reason, by or author(), now)
+
+
+def active_folder(settings: Settings, book: Ledger, now: Millis) -> Path:
+    """Where the files of what is active lie; there need not be such a folder on this host."""
+    published = book.publications.active(now) if settings.published else None
+    return settings.campaigns if published is None else settings.artifacts / "revisions" / published.revision
+
+
+def campaigns_of(folder: Path) -> Iterator[str]:
+    """The ids that files name at their top. Nothing is checked: a stop must not wait until 100,000 files are."""
+    for file in revisions.files(folder):
+        found = NAMED.search(file.read_bytes()) if file.suffix == ".yaml" else None
+        if found is not None:
+            yield found[2].decode()
+
+
+def author() -> str:
+    """Who runs this: OFFING_AUTHOR is no setting, the user of this host is."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def _before(newest: Publication | None, book: Ledger) -> RevisionId:
+    for earlier in book.publications.history(1_000):
+        if newest is not None and earlier.number < newest.number and earlier.revision != newest.revision:
+            if earlier.canceled_at is None:
+                return earlier.revision
+    raise NotFound("NOTHING_BEFORE", "nothing was published before; `offing campaigns history` shows what was")
+
+
+def _base(folder: Path, namespace: str, newest: Publication | None) -> RevisionId | None:
+    """What this working copy was last published as. Raises InvalidInput BASE_UNKNOWN where nobody knows."""
+    if newest is None:
+        return None
+    found = _bases(folder).get(namespace)
+    if found is None:
+        message = (
+            f"{folder} was never published from here, and {newest.revision} is active (by {newest.author}: "
+            f"{newest.message!r}); if your folder has that change, publish with --base {newest.revision}"
+        )
+        raise InvalidInput("BASE_UNKNOWN", message)
+    return RevisionId(found)
+
+
+def _bases(folder: Path) -> dict[str, str]:
+    """Namespace -> revision, of lines `namespace revision`."""
+    try:
+        text = (folder / BASE_FILE).read_bytes()[:MAX_BASE_FILE].decode(errors="replace")
+    except FileNotFoundError:
+        return {}
+    lines = (line.split() for line in text.splitlines())
+    return {line[0]: line[1] for line in lines if len(line) == 2 and revisions.NAME.fullmatch(line[1])}
+
+
+def _write_base(folder: Path, namespace: str, revision: RevisionId) -> None:
+    bases = {**_bases(folder), namespace: str(revision)}
+    text = "".join(f"{name} {of}\n" for name, of in sorted(bases.items()))
+    with NamedTemporaryFile("w", dir=folder, prefix=f"{BASE_FILE}-", delete=False) as file:
+        file.write(text)
+    os.replace(file.name, folder / BASE_FILE)
