@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,12 @@ class Shell:
     def run(self, *arguments: str, **settings: str) -> Result:
         env = environment(self.folder, **self.set, **settings)
         ours = {name: value for name, value in env.items() if name.startswith("OFFING_")}
-        return CliRunner().invoke(app, list(arguments), env=ours, color=False)
+        before = dict(os.environ)
+        try:
+            return CliRunner().invoke(app, list(arguments), env=ours, color=False)
+        finally:  # `serve` leaves keys and addresses for its children in the environment of its process, which is ours
+            os.environ.clear()
+            os.environ.update(before)
 
     def json(self, *arguments: str, **settings: str) -> Any:
         """Standard output parsed; the command succeeded."""
