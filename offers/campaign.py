@@ -104,7 +104,7 @@ def _check_head(sheet: Sheet, fields: Mapping[str, Node]) -> None:
             hint = "Upgrade Offing, or write 'language: 1'."
             sheet.error(fields["language"], "LANGUAGE_VERSION", f"this Offing reads language {LANGUAGE}.", hint)
     if "description" in fields:
-        sheet.text(fields["description"], "description", 2_000)
+        sheet.sentence(fields["description"], "description", 2_000)
 
 
 def _offer(draft: Draft, fields: Mapping[str, Node], campaign_id: CampaignId, part: OfferPart) -> Offer | None:

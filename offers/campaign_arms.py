@@ -94,13 +94,14 @@ def _look(around: Around, name: str, word: TextNode, node: MapNode) -> Look | No
     """What an arm shows. What it makes wrong outside itself is told at its name."""
     sheet, scratch = around.draft.sheet, Sheet(around.draft.sheet.path)
     look = _read(replace(around, draft=replace(around.draft, sheet=scratch)), node)
-    inside, said = set(_places(node)), set(sheet.findings)
+    inside, said = set(_places(node, sheet.path)), set(sheet.findings)
     for finding in scratch.findings:
-        if (finding.line, finding.column) in inside:
+        if (finding.path, finding.line, finding.column) in inside:
             sheet.findings.append(finding)
         elif finding not in said:
             message = f"with arm {name}, line {finding.line}: {finding.message}"
-            sheet.findings.append(replace(finding, line=word.line, column=word.column, message=message))
+            at = replace(finding, path=word.path or sheet.path, line=word.line, column=word.column, message=message)
+            sheet.findings.append(at)
     return look
 
 
@@ -163,13 +164,13 @@ def _over(written: Node | None, said: Node | None) -> Node | None:
     return said if said is not None else written
 
 
-def _places(node: Node) -> Iterator[tuple[int, int]]:
-    """Line and column of a node and of everything in it."""
-    yield node.line, node.column
+def _places(node: Node, path: str) -> Iterator[tuple[str, int, int]]:
+    """File, line and column of a node and of everything in it."""
+    yield node.path or path, node.line, node.column
     if isinstance(node, ListNode):
         for item in node.items:
-            yield from _places(item)
+            yield from _places(item, path)
     elif isinstance(node, MapNode):
         for word, value in node.entries.values():
-            yield from _places(word)
-            yield from _places(value)
+            yield from _places(word, path)
+            yield from _places(value, path)

@@ -142,7 +142,7 @@ def _base(asked: Asked, found: Mapping[str, Node]) -> Leaf:
     """What the leaves of one condition share."""
     sheet = asked.draft.sheet
     if "because" in found:
-        sheet.text(found["because"], "because")
+        sheet.sentence(found["because"], "because")
     return Leaf(
         asked.fact,
         Op.EXISTS,

@@ -33,7 +33,7 @@ def read_location(draft: Draft, word: TextNode, node: Node, text: str) -> Leaf |
         sheet.error(node, "KEYS_TOGETHER", "location asks for either 'within' or 'inside'.", hint)
         return None
     if "because" in fields:
-        sheet.text(fields["because"], "because")
+        sheet.sentence(fields["because"], "because")
     confidence = sheet.integer(fields["min_confidence"], "min_confidence", 1, 3) if "min_confidence" in fields else 2
     on_missing = "on_missing" in fields and sheet.choice(fields["on_missing"], "on_missing", ("fail", "pass")) == "pass"
     op, operand, radius_m = _within(draft, fields["within"]) if "within" in fields else _inside(draft, fields["inside"])

@@ -102,7 +102,7 @@ def read_languages(draft: Draft, node: Node | None, text: Node | None) -> Langua
     given = tuple(text.entries) if isinstance(text, MapNode) else ()
     fields = draft.sheet.fields(node, "languages", LANGUAGE_KEYS) if node is not None else {}
     if "because" in fields:
-        draft.sheet.text(fields["because"], "languages.because")
+        draft.sheet.sentence(fields["because"], "languages.because")
     write = _write(draft, fields["write"]) if "write" in fields else given
     usual = USUAL_OTHERS if USUAL_OTHERS in write else next(iter(write), None)
     return Languages(write, _others(draft, fields["others"], write) if "others" in fields else usual)
@@ -212,7 +212,7 @@ def _words(written: Written, node: Node, locale: str, key: str, where: str = "")
         message = f"{name} begins with a brace, so YAML takes it for a mapping."
         written.draft.sheet.error(node, "WRONG_TYPE", message, "Put the text in double quotes.")
         return ""
-    text = written.draft.sheet.text(node, name, MAX_TEXTS[key])
+    text = written.draft.sheet.sentence(node, name, MAX_TEXTS[key])
     if text is not None:
         written.template(node, name, text, locale)
     return text or ""

@@ -92,9 +92,13 @@ class Persona:
             profile=profile,
             market=fold(self.market, now),
             candidate_limit=asked.limit,
-            arms={**dict.fromkeys(catalog.arms.names, AS_WRITTEN), **self.arms},
+            arms=self.arms_in(catalog),
             reached=reached_by(self.everybody, catalog, profile.facts, now) if self.everybody else NONE_REACHED,
         )
+
+    def arms_in(self, catalog: Catalog) -> dict[str, str]:
+        """The arm of every experiment of a catalog."""
+        return {**dict.fromkeys(catalog.arms.names, AS_WRITTEN), **self.arms}
 
     def whereabouts(self, catalog: Catalog, now: Millis) -> Whereabouts:
         """As decisions see them: a cell and fences."""

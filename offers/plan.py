@@ -114,7 +114,7 @@ def _inputs(plan: Plan, found: Situation, persona: Persona) -> tuple[DecisionInp
 
     them."""
     base, head = plan.base.catalog, plan.head.catalog
-    before = replace(found, whereabouts=persona.whereabouts(base, found.now))
+    before = replace(found, whereabouts=persona.whereabouts(base, found.now), arms=persona.arms_in(base))
     return situate(before, base, every_subject=True), situate(found, head, every_subject=True)
 
 

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from streams.findings import MAX_PER_FILE, Finding, shown
+from streams.yaml_traps import HINTS, LINE_BREAK, comment_after, hidden_space, swallowed, torn
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -32,6 +33,8 @@ class TextNode(msgspec.Struct, frozen=True, gc=False):
     column: int
     path: str = ""
     """The file it stands in, if that is another one than the file being read."""
+    cut: int = 0
+    """Of a plain one, the column of a comment behind it on its line; 0: there is none."""
 
 
 class ListNode(msgspec.Struct, frozen=True):
@@ -53,21 +56,6 @@ class MapNode(msgspec.Struct, frozen=True):
 
 
 Node: TypeAlias = TextNode | ListNode | MapNode
-
-
-_HINTS = (
-    ("mapping values are not allowed", "Put a value that contains ': ' in double quotes, and check the indentation."),
-    ("cannot start any token", "Put the value in double quotes."),
-    ("expected ',' or '}'", "Close the { }, and put a value that contains , { } or [ ] in double quotes."),
-    ("expected ',' or ']'", "Close the [ ], and put a value that contains , { } or [ ] in double quotes."),
-    ("unexpected end of stream", "Close the quotes."),
-    ("expected ':'", "Write 'key: value', with a space after the colon."),
-    ("expected key", 'Check the indentation here and above, and put a value that begins with { or " wholly in quotes.'),
-    ("expected '-'", "Indent the keys under their '-', or begin the line with '-'."),
-    ("unknown escape", "Write \\\\ for a backslash, or use single quotes."),
-    ("expected node content", "Give a value, or close the bracket."),
-    ("expected <document start>", "A bracket is closed that was not opened; remove it."),
-)
 
 
 class _TooDeep(Exception):
@@ -116,7 +104,7 @@ def shared(node: Node, path: str) -> Node:
 
 
 def _shared_text(node: TextNode, path: str) -> TextNode:
-    return TextNode(node.text, node.plain, node.line, node.column, path)
+    return TextNode(node.text, node.plain, node.line, node.column, path, node.cut)
 
 
 def read_yaml(content: bytes, path: str) -> tuple[Node | None, list[Finding]]:
@@ -137,7 +125,7 @@ def read_yaml(content: bytes, path: str) -> tuple[Node | None, list[Finding]]:
         return None, [_syntax(error, text, path)]
     if root is None:
         return None, [Finding(path, 1, 1, "EMPTY_FILE", "the file has nothing in it.", "Fill it in, or remove it.")]
-    reader = _Reader(path, findings)
+    reader = _Reader(path, findings, text)
     return reader.node(root), findings[:MAX_PER_FILE]
 
 
@@ -172,7 +160,7 @@ def _bad_characters(text: str, path: str) -> list[Finding]:
 
 def _position(before: str) -> tuple[int, int]:
     """Line and column, from 1, of what follows `before`."""
-    lines = re.split("\r\n|\r|\n", before)
+    lines = LINE_BREAK.split(before)
     return len(lines), len(lines[-1]) + 1
 
 
@@ -220,25 +208,40 @@ def _syntax(error: yaml.YAMLError, text: str, path: str) -> Finding:
     unclosed = "expected ',' or" in problem and context is not None and _place(context)[0] < place[0]
     if place >= end or unclosed:  # what was left open begins at the context
         place = min(end, _place(context) if context is not None else end)
-    hint = next((hint for part, hint in _HINTS if part in problem), "")
+    hint = next((hint for part, hint in HINTS if part in problem), "")
+    lines = LINE_BREAK.split(text)
+    opened = _place(context)[0] if context is not None else place[0]
+    found = _place(mark)[0] if mark is not None else place[0]
+    if "expected ',' or" in problem and (comment := swallowed(lines, opened, found)) is not None:
+        place, hint = comment, "YAML takes what follows ' #' for a comment: put the text in double quotes."
+    elif (hidden := hidden_space(lines, place[0])) is not None:
+        hint = f"A no-break space in line {hidden} is none that YAML knows: write an ordinary one."
     return Finding(path, *place, "YAML_SYNTAX", f"this is no YAML: {problem}.", hint)
 
 
 class _Reader:
     """PyYAML's nodes -> ours."""
 
-    def __init__(self, path: str, findings: list[Finding]) -> None:
+    def __init__(self, path: str, findings: list[Finding], text: str) -> None:
         self.path = path
         self.findings = findings
+        self.lines = LINE_BREAK.split(text) if "#" in text else None
+
+    def cut(self, found: yaml.ScalarNode) -> int:
+        """The column of a comment behind a plain scalar."""
+        if self.lines is None or found.style or found.end_mark.line >= len(self.lines):
+            return 0
+        return comment_after(self.lines[found.end_mark.line], found.end_mark.column)
 
     def node(self, found: yaml.Node) -> Node:
         mark = found.start_mark
         line, column = mark.line + 1, mark.column + 1
         if found.tag:
             message = f"'{found.tag}' is a YAML tag, which campaign files do not use."
-            self.findings.append(Finding(self.path, line, column, "TAG", message, "Remove it."))
+            hint = "Remove it. If ! belongs to a text, put the text in double quotes."
+            self.findings.append(Finding(self.path, line, column, "TAG", message, hint))
         if isinstance(found, yaml.ScalarNode):
-            return TextNode(found.value, not found.style, line, column)
+            return TextNode(found.value, not found.style, line, column, "", self.cut(found))
         if isinstance(found, yaml.MappingNode):
             return MapNode(self.entries(found), line, column)
         return ListNode(tuple([self.node(item) for item in found.value]), line, column)
@@ -254,9 +257,9 @@ class _Reader:
             elif key.text in entries:
                 first = entries[key.text][0].line
                 message = f"{shown(key.text)} is there twice, first in line {first}."
-                self.findings.append(
-                    Finding(self.path, key.line, key.column, "DUPLICATE_KEY", message, "Remove or rename one.")
-                )
+                empty = (node for node in (entries[key.text][1], value) if isinstance(node, TextNode) and node.plain)
+                hint = torn(key.text, ()) if any(not node.text for node in empty) else "Remove or rename one."
+                self.findings.append(Finding(self.path, key.line, key.column, "DUPLICATE_KEY", message, hint))
             else:
                 entries[key.text] = (key, value)
         return entries

@@ -10,6 +10,7 @@ from typing import TypeVar
 from streams.errors import InvalidInput
 from streams.findings import MAX_PER_FILE, Finding, Severity, did_you_mean, has_errors, listed, nearest, shown
 from streams.positioned_yaml import ListNode, MapNode, Node, TextNode
+from streams.yaml_traps import NOTHING, torn
 
 MAX_TEXT = 500
 MAX_ITEMS = 1_000
@@ -78,7 +79,7 @@ class Sheet:
             if key in known:
                 found[key] = value
             else:
-                meant.add(self.unknown_key(word, value, name, known))
+                meant.add(self.unknown_key(word, value, name, known, entries))
         if isinstance(node, MapNode):
             for key in required:
                 if key not in found and key not in meant:
@@ -92,13 +93,19 @@ class Sheet:
         self.wrong(node, name, expected)
         return {}
 
-    def unknown_key(self, word: TextNode, value: Node, name: str, known: Collection[str]) -> str | None:
-        """UNKNOWN_KEY; returns the key that was probably meant."""
+    def unknown_key(
+        self, word: TextNode, value: Node, name: str, known: Collection[str], there: Collection[str] = ()
+    ) -> str | None:
+        """UNKNOWN_KEY; returns the key that was probably meant. In a file full of errors none is sought any more."""
+        if self._full(Severity.ERROR):
+            return None
+        meant = nearest(word.text, known)
         hint = did_you_mean(word.text, known) or f"Its keys: {listed(sorted(known), 20)}."
-        if isinstance(value, TextNode) and value.plain and not value.text:
-            hint += f" If {shown(word.text)} goes on with the text before it, put that text in double quotes."
+        alone = isinstance(value, TextNode) and value.plain and not value.text
+        if alone or (name.startswith("text.") and (meant is None or meant in there)):
+            hint = f"{hint} {torn(word.text, tuple(known))}"
         self.error(word, "UNKNOWN_KEY", f"{name} has no key {shown(word.text)}.", hint)
-        return nearest(word.text, known)
+        return meant
 
     def text(self, node: Node, name: str, most: int = MAX_TEXT) -> str | None:
         """A text, without white space around it: not empty, nothing in it that does not show."""
@@ -106,8 +113,12 @@ class Sheet:
             self.wrong(node, name, "a text, in double quotes if it begins with { or [")
             return None
         text = node.text.strip()
-        if not text:
-            self.error(node, "EMPTY_VALUE", f"{name} has no value.", "Give it one, or remove the key.")
+        if not text or (node.plain and text in NOTHING):
+            nothing = f"{name} is {text}, which is nothing in YAML." if text else f"{name} has no value."
+            hint = (
+                "Give it one, or remove the key." if not text else "Give it a value, or put the word in double quotes."
+            )
+            self.error(node, "EMPTY_VALUE", nothing, hint)
             return None
         if len(text) > most:
             self.error(node, "TEXT_TOO_LONG", f"{name} has {len(text)} characters.", f"Write at most {most}.")
@@ -116,6 +127,15 @@ class Sheet:
             self.error(node, "BAD_CHARACTER", f"{name} has U+{ord(unseen[0]):04X}, which does not show.", "Remove it.")
             return None
         return text
+
+    def sentence(self, node: Node, name: str, most: int = MAX_TEXT) -> str | None:
+        """A text for people, in which ` #` is more likely meant than a comment behind it."""
+        if isinstance(node, TextNode) and node.cut:
+            hint = "Put the text in double quotes; a comment may stand on a line of its own."
+            message = f"{name} ends before the '#' in column {node.cut}: YAML takes the rest for a comment."
+            self.error(node, "TEXT_CUT", message, hint)
+            return None
+        return self.text(node, name, most)
 
     def parsed(self, node: Node, name: str, parse: Callable[[str], Parsed]) -> Parsed | None:
         """A text through a parser; its InvalidInput, whose second sentence is the mend, becomes a finding."""
@@ -221,9 +241,14 @@ class Sheet:
         return None
 
     def _add(self, finding: Finding) -> None:
-        alike = sum(other.severity is finding.severity for other in self.findings)
-        if alike < MAX_PER_FILE:  # apart, so that warnings never crowd out the error that keeps a file out
+        if not self._full(finding.severity):  # apart, so that warnings never crowd out the error that keeps a file out
             self.findings.append(finding)
+
+    def _full(self, severity: Severity) -> bool:
+        """Whether nobody reads on: 20,000 unknown keys took 7 s while a spelling was sought for each."""
+        if len(self.findings) < MAX_PER_FILE:
+            return False
+        return sum(other.severity is severity for other in self.findings) >= MAX_PER_FILE
 
 
 def _kind(node: Node) -> str:

@@ -111,7 +111,8 @@ def test_one_run_shows_the_mistakes_of_the_campaign_and_of_its_arms_each_once(fo
         "spa.yaml:6:35: UNIT_MISSING '30' is not a percentage. Write '30 %'.",
         "spa.yaml:8:25: UNKNOWN_IMAGE there is no image 'see'. Did you mean 'sea'?",
         "spa.yaml:12:70: UNIT_MISSING '10' is not an amount of money. Write '10 EUR'.",
-        "spa.yaml:12:87: UNKNOWN_KEY text.en has no key 'titel'. Did you mean 'title'?",
+        "spa.yaml:12:87: UNKNOWN_KEY text.en has no key 'titel'. Did you mean 'title'? If 'titel' goes on with the "
+        "text before it, put that text in double quotes.",
     ]
 
 
@@ -221,3 +222,16 @@ def test_an_arm_that_is_none_is_said_with_the_nearest(tmp_path: Path) -> None:
     assert "UNKNOWN_CHOICE an experiment cannot be 'diving-prise'. One of: diving-price." in done.output
     done = offing("simulate", str(EXAMPLE), "--persona", str(diver(tmp_path, "arms: {diving-price: lowr}\n")))
     assert "arms.diving-price cannot be 'lowr'. One of: control, lower, holdout, others." in done.output
+
+
+def test_a_holdout_that_is_new_holds_no_persona_back(tmp_path: Path) -> None:
+    head = Path(shutil.copytree(EXAMPLE, tmp_path / "head"))
+    (head / "policies.yaml").write_text(
+        (head / "policies.yaml").read_text() + "holdout: {id: nearly-all, share: 99 %}\n"
+    )
+    personas = str(EXAMPLE / "tests" / "personas.yaml")
+    done = offing("plan", "--base", str(EXAMPLE), "--head", str(head), "--contexts", personas, "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["population"]["decisions"] > 0
+    assert found["population"]["changed"] == 0

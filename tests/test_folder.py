@@ -265,3 +265,17 @@ def test_the_same_folder_gives_the_same_answer_whatever_the_order_of_its_files(f
     assert loaded.attributes is not None and loaded.places is not None
     again = check_folder(folder, loaded.attributes, loaded.places)
     assert again == (loaded.campaigns, ())
+
+
+def test_more_campaigns_than_anybody_runs_are_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offers.folder.MAX_CAMPAIGNS", 3)
+    assert told(load_folder(folder).findings) == [
+        ".:1:1: FOLDER_TOO_BIG more than 3 campaigns. Remove those that have ended, or run a second namespace."
+    ]
+
+
+def test_a_campaign_whose_file_is_gone_is_said_to_be_unreadable(folder: Path) -> None:
+    (folder / "gone.yaml").symlink_to(folder / "nowhere.yaml")
+    assert told(load_folder(folder).findings) == [
+        "gone.yaml:1:1: UNREADABLE the file cannot be read: No such file or directory."
+    ]

@@ -84,7 +84,7 @@ def test_scalars_stay_as_written(scalar: str) -> None:
         ("a: b\u2028c", "f:1:5: BAD_CHARACTER U+2028 is a character that does not show. Remove it."),
         ("a: \u202eb", "f:1:4: BAD_CHARACTER U+202E is a character that does not show. Remove it."),
         ("a: !!python/object x", "f:1:4: TAG 'tag:yaml.org,2002:python/object' is a YAML tag, which campaign files do "
-         "not use. Remove it."),
+         "not use. Remove it. If ! belongs to a text, put the text in double quotes."),
         ("a: &x 1", "f:1:4: ANCHOR '&x' is a YAML anchor, which campaign files do not use. Write it out. If & belongs "
          "to a text, put the text in double quotes."),
         ("", "f:1:1: EMPTY_FILE the file has nothing in it. Fill it in, or remove it."),
@@ -94,7 +94,7 @@ def test_scalars_stay_as_written(scalar: str) -> None:
         ("a: b: c", "f:1:5: YAML_SYNTAX this is no YAML: mapping values are not allowed in this context. Put a value "
          "that contains ': ' in double quotes, and check the indentation."),
         ('a:\n  b: "open\nc: d\n', "f:2:6: YAML_SYNTAX this is no YAML: found unexpected end of stream. "
-         "Close the quotes."),
+         "Close the quotes; a text that begins with one stands wholly in double quotes."),
         ("a: {b: c\nd: e", "f:1:4: YAML_SYNTAX this is no YAML: did not find expected ',' or '}'. Close the { }, and "
          "put a value that contains , { } or [ ] in double quotes."),
         ("a: [", "f:1:5: YAML_SYNTAX this is no YAML: did not find expected node content. Give a value, or close the "

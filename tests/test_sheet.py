@@ -123,3 +123,21 @@ def test_a_warning_does_not_fail_a_sheet() -> None:
     sheet.warn(value("x"), "ZONE_MISSING", "read as UTC.")
     assert not sheet.failed
     assert len(sheet.findings) == 1
+
+
+def test_a_key_that_is_like_one_that_is_there_may_be_the_rest_of_a_text() -> None:
+    sheet = Sheet("f")
+    sheet.fields(value("{body: 1, today: 2}"), "text.en", ("body", "title"))
+    assert [str(finding) for finding in sheet.findings] == [
+        "f:1:14: UNKNOWN_KEY text.en has no key 'today'. Did you mean 'body'? If 'today' goes on with the text before "
+        "it, put that text in double quotes."
+    ]
+
+
+def test_a_decimal_comma_in_braces_is_told_as_one() -> None:
+    sheet = Sheet("f")
+    sheet.fields(value("{lever: 1,5}"), "offer", ("id", "lever"))
+    assert [str(finding) for finding in sheet.findings] == [
+        "f:1:14: UNKNOWN_KEY offer has no key '5'. Its keys: id, lever. If '5' goes on with the number before it, "
+        "write a point for the comma."
+    ]
