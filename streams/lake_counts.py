@@ -3,10 +3,11 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -45,6 +46,12 @@ class LakeCounts:
     """exposed | clicked | dismissed | redeemed -> events of the offer."""
 
 
+@cache
+def _duckdb() -> Any:
+    """Loaded by who asks: the service has this module too, never asks, and would end with DuckDB's list of leaks."""
+    return import_module("duckdb")
+
+
 def count(lake: Lake, offer: OfferId, since: Millis, until: Millis) -> LakeCounts:
     """Files that cannot be read are left out, with a warning."""
     window: dict[str, Any] = {"offer": offer, "since": since * 1_000, "until": until * 1_000}
@@ -57,7 +64,7 @@ def _asked(
     lake: Lake, table: Table, days: tuple[Millis, Millis], query: str, window: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     def asked(files: list[str]) -> list[tuple[Any, ...]]:
-        with duckdb.connect() as database:
+        with _duckdb().connect() as database:
             database.execute("set TimeZone = 'UTC'")
             found: list[tuple[Any, ...]] = database.execute(query, {**window, "files": files}).fetchall()
             return found
@@ -72,7 +79,7 @@ def _patiently(files: Callable[[], list[Path]], asked: Callable[[list[str]], lis
             return []
         try:
             return asked([str(path) for path in found])
-        except duckdb.Error:
+        except _duckdb().Error:
             continue
     whole = [str(path) for path in files() if _readable(path)]
     return asked(whole) if whole else []

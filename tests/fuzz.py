@@ -5,7 +5,6 @@ seconds and the most memory so far; whoever started it watches the clock (tests/
 """
 
 import random
-import resource
 import shutil
 import sys
 import time
@@ -14,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from offers.folder import load_folder
+from tests.scale import peak_mb
 
 HERE = Path(__file__).parent
 DEPLOYMENT = HERE / "deployment"
@@ -227,8 +227,7 @@ def main(seed: int, first: int, folder: Path) -> None:
         began = time.perf_counter()
         check(folder, name, content)
         took = time.perf_counter() - began
-        rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        sys.stdout.write(f"{number} {took:.3f} {rss_mb}\n")
+        sys.stdout.write(f"{number} {took:.3f} {peak_mb()}\n")
         sys.stdout.flush()
         number += 1
 

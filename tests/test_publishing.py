@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from offers import publishing, revisions
+from offers import commands, publishing, revisions
 from offers.ledger import Ledger
 from streams.ids import RevisionId
 from tests.service import CAMPAIGNS
@@ -42,7 +42,7 @@ class Desk(Shell):
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal on which no table is cut."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(commands.console, "_width", 200)  # read when it was made, so the variable would come too late
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import http.client
 import shutil
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -169,12 +168,16 @@ def _latest(answers: list[Answer], at: float, old: set[str]) -> float:
 
 
 @pytest.mark.prove
-def test_50_one_file_changes_go_live_beside_constant_traffic(tmp_path: Path) -> None:
-    sys.stderr.write(f"\n{published_under_traffic(tmp_path, campaigns=1_000, activations=50, workers=4)}\n")
+def test_50_one_file_changes_go_live_beside_constant_traffic(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("with", published_under_traffic(tmp_path, campaigns=1_000, activations=50, workers=4))
 
 
 @pytest.mark.prove
-def test_a_stop_reaches_every_process_beside_constant_traffic_within_a_second(tmp_path: Path) -> None:
+def test_a_stop_reaches_every_process_beside_constant_traffic_within_a_second(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     desk = Desk(tmp_path, 1_000)
     with closing(Ledger(f"sqlite:///{desk.artifacts / 'ledger.sqlite'}", "offing")) as book:
         desk.artifacts.mkdir()
@@ -195,4 +198,4 @@ def test_a_stop_reaches_every_process_beside_constant_traffic_within_a_second(tm
     assert desk.newest is not None
     for answer in phones.answers:
         assert (answer.title == "") == (answer.revision != desk.newest), "a stopped campaign under the stop's name"
-    sys.stderr.write(f"\nstopped after {1000 * max(late):.0f} ms at most, {len(phones.answers)} answers\n")
+    record_property("stopped", f"after {1000 * max(late):.0f} ms at most, {len(phones.answers)} answers")
