@@ -8,6 +8,8 @@ NOTHING = frozenset({"~", "null", "Null", "NULL"})
 """Plain words that stand for nothing in YAML."""
 _COMMENT = re.compile(r" (#[^\n]*)")
 _NO_BREAK = re.compile("^ *\xa0|^[ -]*[\\w.-]+:\xa0|^ *-\xa0")
+_KEY_WITHIN = 200
+"""So far into a line a key may end. The pattern may look at each dash twice: 200,000 of them took minutes."""
 
 HINTS = (
     ("mapping values are not allowed", "Put a value that contains ': ' in double quotes, and check the indentation."),
@@ -55,7 +57,7 @@ def swallowed(lines: Sequence[str], opened: int, problem: int) -> tuple[int, int
 def hidden_space(lines: Sequence[str], line: int) -> int | None:
     """The line with a no-break space where YAML needs one that breaks, at `line` or just above it."""
     for number in (line, line - 1):
-        if 1 <= number <= len(lines) and _NO_BREAK.search(lines[number - 1]):
+        if 1 <= number <= len(lines) and _NO_BREAK.search(lines[number - 1][:_KEY_WITHIN]):
             return number
     return None
 

@@ -183,3 +183,8 @@ def test_no_bytes_raise_anything(content: bytes) -> None:
     assert root is not None or findings
     lines = content.count(b"\n") + content.count(b"\r") + 1
     assert all(1 <= finding.line <= lines and finding.column >= 1 for finding in findings)
+
+
+def test_a_line_of_200000_dashes_is_a_finding_and_no_hang() -> None:
+    root, findings = read_yaml(b"text:\n  it: {title: a}\n" + b"-" * 200_000, "a.yaml")
+    assert (root, [finding.path for finding in findings]) == (None, ["a.yaml"])
