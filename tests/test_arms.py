@@ -14,8 +14,7 @@ from offers.candidates import Candidates
 from offers.changes import needs
 from offers.condition import Leaf, Op
 from offers.condition_words import Words
-from offers.decide import decide, digest, record
-from offers.eligibility import rule_out
+from offers.decide import RULES, decide, digest, record
 from offers.experiment import AS_WRITTEN, HOLDOUT, OTHERS, Arm, Experiment, Holdout, Step, arm_of
 from offers.offer import Limit, Look, Offer, Placement, Price, Value
 from offers.proposition import Code, Decision
@@ -229,7 +228,7 @@ def check_arms_equal_plain(found: list[Offer], situation: DecisionInputs, seed: 
         candidate_limit=4_000,
         request=msgspec.structs.replace(situation.request, customer_id=CustomerId(f"c-{seed}")),
     )
-    fitting = take(Candidates(book, unhurried), (rule_out,), unhurried)
+    fitting = take(Candidates(book, unhurried), RULES, unhurried)
     kept = apart(fitting, book.arms, unhurried).kept
     by_index = {(each.offer.id, each.offer.arm, each.subject.key) for each in kept}
     plainly = {
