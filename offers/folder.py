@@ -35,6 +35,7 @@ from offers.deployment_files import (
 from offers.market_source import MarketSource
 from offers.market_view import MarketView
 from offers.offer import CampaignFolder, Limit
+from offers.read_before import NOTHING, ReadBefore, ReadFile, remembered, text_of
 from offers.season import Season
 from offers.template import placeholders
 from streams.attribute_file import FILE as ATTRIBUTES
@@ -77,11 +78,22 @@ class LoadedFolder:
     """Errors and warnings, by file, line and column."""
     market: MarketView | None = None
     """What they were held against."""
+    read: ReadBefore = NOTHING
+    """Its files, for whoever reads a folder in which most are the same."""
 
 
 def load_folder(folder: Path, market: MarketSource | None = None) -> LoadedFolder:
     """Everything of a deployment. Reads files; raises nothing for what is in them, but what `market` raises."""
     return _load(folder, None, market)
+
+
+def load_changed(folder: Path, before: ReadBefore) -> LoadedFolder:
+    """load_folder() that reads only the campaigns that are not in `before`: files that stood beside the very same
+
+    others. With an error anywhere it reads all of them.
+    """
+    found = _load(folder, None, before=before)
+    return load_folder(folder) if has_errors(found.findings) else found
 
 
 def load_campaign(folder: Path, file: Path) -> LoadedFolder:
@@ -100,16 +112,19 @@ def load_declared(folder: Path) -> LoadedFolder:
     return LoadedFolder(attributes, places, None, _sorted(findings))
 
 
-def _load(folder: Path, only: Path | None, market: MarketSource | None = None) -> LoadedFolder:
+def _load(
+    folder: Path, only: Path | None, market: MarketSource | None = None, before: ReadBefore = NOTHING
+) -> LoadedFolder:
     declared = load_declared(folder)
     if declared.attributes is None or declared.places is None:
         return declared
-    checker = _Checker(folder, declared.attributes, declared.places)
+    checker = _Checker(folder, declared.attributes, declared.places, before)
     if market is not None:
         checker.words = replace(checker.words, market=market(checker.words))
     campaigns, found = _checked(checker, only)
     every = _sorted((*declared.findings, *found))
-    return LoadedFolder(declared.attributes, declared.places, campaigns, every, checker.words.market)
+    read = ReadBefore(checker.kept)
+    return LoadedFolder(declared.attributes, declared.places, campaigns, every, checker.words.market, read)
 
 
 def check_folder(
@@ -143,8 +158,10 @@ def campaign_files(folder: Path) -> Iterator[Path]:
 class _Checker:
     """Reads a folder once; every file gets a sheet of its own."""
 
-    def __init__(self, folder: Path, attributes: AttributeSet, places: Places) -> None:
+    def __init__(self, folder: Path, attributes: AttributeSet, places: Places, before: ReadBefore = NOTHING) -> None:
         self.folder = folder
+        self.before = before
+        self.kept: dict[bytes, ReadFile] = {}
         self.sheets = {name: Sheet(name) for name in (PLACEMENTS, SEASONS, IMAGES, NAMED_FILE, POLICIES)}
         placements, self.fallbacks = read_placements(folder, self.sheets[PLACEMENTS])
         self.seasons: tuple[Season, ...] = read_seasons(folder, self.sheets[SEASONS])
@@ -181,7 +198,7 @@ class _Checker:
             hint = "Remove those that have ended, or run a second namespace."
             self.sheet(".").error(_top(), "FOLDER_TOO_BIG", message, hint)
             return []
-        found = [read for file in self.until_too_many(files) if (read := self.campaign(file)) is not None]
+        found = [read for file in self.until_too_many(files) if (read := self.known_or_read(file)) is not None]
         self.check_twice(found)
         check_experiments(found, self.holdout, self.sheet)
         self.check_fallbacks(found)
@@ -224,6 +241,22 @@ class _Checker:
 
     def sheet(self, path: str) -> Sheet:
         return self.sheets.setdefault(path, Sheet(path))
+
+    def known_or_read(self, file: Path) -> ReadCampaign | None:
+        """A campaign as it was read before, if it was; what is read without errors is kept for the next time."""
+        path = file.relative_to(self.folder).as_posix()
+        text = text_of(path, file)
+        known = self.before.files.get(text)
+        if known is None:
+            found = self.campaign(file)
+            if found is not None and text and self.warnings < MAX_FINDINGS:  # beyond them some are left out
+                self.kept[text] = remembered(found, self.sheet(path).findings)
+            return found
+        self.kept[text] = known
+        sheet = self.sheet(path)
+        sheet.findings.extend(known.warnings)
+        self.count(sheet)
+        return known.read
 
     def campaign(self, file: Path) -> ReadCampaign | None:
         sheet = self.sheet(file.relative_to(self.folder).as_posix())

@@ -15,9 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 
-from offers import compiled_folder
+from offers import compiled_folder, read_before
 from offers.catalog import Catalog
-from offers.folder import LoadedFolder, load_folder
+from offers.folder import LoadedFolder, campaign_files, load_changed, load_folder
 from streams.errors import InvalidInput, NotFound
 from streams.ids import CampaignId, RevisionId
 
@@ -162,9 +162,11 @@ def loaded_of(kept: Path) -> LoadedFolder:
     path = compiled_folder.path_of(kept.parent.parent, kept.name)
     found = compiled_folder.load(kept, path)
     if found is None:
-        found = load_folder(kept)
+        beside = read_before.beside(kept, files(kept), frozenset(campaign_files(kept)))
+        last = compiled_folder.newest(kept.parent.parent)
+        found = load_changed(kept, read_before.NOTHING if last is None else compiled_folder.read_before(last, beside))
         with suppress(OSError):  # where nothing can be written, every process reads the YAML
-            compiled_folder.save(found, path)
+            compiled_folder.save(found, path, beside)
     return found
 
 

