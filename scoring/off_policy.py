@@ -217,8 +217,8 @@ class _Drawn:
         for _ in range(REPEATS // _CHUNK):
             spots = draw.integers(0, count, (_CHUNK, count)) + np.arange(_CHUNK)[:, None] * count
             times = np.bincount(spots.ravel(), minlength=_CHUNK * count).reshape(_CHUNK, count).astype(np.float64)
-            found.append(times @ sums)
-            products.append(times @ outer)
+            found.append(np.einsum("rg,gk->rk", times, sums))  # not BLAS: its threads cost more than they give here
+            products.append(np.einsum("rg,gk->rk", times, outer))
         return _Drawn(np.concatenate(found), np.concatenate(products).reshape(-1, 6, 6))
 
 

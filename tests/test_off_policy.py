@@ -87,7 +87,7 @@ def test_ips_and_doubly_robust_are_right_on_average_over_every_log_that_can_be(w
 
 
 @given(worlds(3), st.integers(0, 10**6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_mean_by_own_weights_stays_within_the_rewards(world: World, seed: int) -> None:
     found = value_of(world.drawn(12, seed))
     assert 0 <= found.snips.value <= 1
@@ -95,7 +95,7 @@ def test_a_mean_by_own_weights_stays_within_the_rewards(world: World, seed: int)
 
 
 @given(worlds(3), st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_policy_of_the_log_is_worth_the_mean_reward_by_every_weighing(world: World, seed: int) -> None:
     choices = replace(world, target=world.log).drawn(40, seed)
     found, mean = value_of(choices), float(choices.reward.mean())
