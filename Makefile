@@ -6,7 +6,7 @@ ARGS ?=
 # processes of `make test`, each with servers of its own
 WORKERS ?= 2
 
-.PHONY: setup check test prove bench demo serve coupons loadtest openapi clean
+.PHONY: setup check test prove bench results demo serve coupons loadtest openapi clean
 
 setup: $(VENV)/.ready
 
@@ -28,6 +28,9 @@ prove: setup            ## the long proofs; writes docs/performance.md
 
 bench: setup            ## how fast: beside a bare FastAPI route and a hand-rolled service (ARGS=--quick: 90 s)
 	$(BIN)/python -m loadtests.bench $(ARGS)
+
+results: setup          ## what the scorer is worth, on real data and in worlds of known truth; writes docs/results.md
+	$(BIN)/python -m loadtests.results $(ARGS)
 
 demo: setup             ## the main job, everything embedded (ARGS=--once to exit afterwards)
 	$(BIN)/python -m loadtests.demo $(ARGS)
