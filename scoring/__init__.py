@@ -2,5 +2,5 @@
 
 Reading order: features, encoding, history, lineup, offer_table, rows; exploration; calibration, cold_start, compiled,
 model_folder, propensity; examples, jsonl, vocabulary, dataset; metrics, folds, fit, cross_validation, card, train,
-evaluate; off_policy.
+evaluate; off_policy; fresh, gate, retrain.
 """

@@ -2,6 +2,7 @@
 
 m-3f2a91c04d17/  manifest.json  model.txt  features.json  calibration.json  evidence.json  sample.npy
                  card.json  card.md  compiled.o (where it could be made)
+                 verdict.json (what the gate found; not part of the model, so its name does not depend on it)
 """
 
 import os
@@ -9,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import mkdtemp, mkstemp
 
 import msgspec
 
@@ -24,6 +25,7 @@ CALIBRATION = "calibration.json"
 EVIDENCE = "evidence.json"
 SAMPLE = "sample.npy"
 CARD = "card.json"
+VERDICT = "verdict.json"
 COMPILED = "compiled.o"
 _MEND = "train again with `offing train`, or activate another model; until then the prior serves"
 
@@ -81,6 +83,21 @@ def finish(drafted: Path, compiled: Compiled | None) -> Path:
         drafted.rename(final)
         _sync(final.parent)
     return final
+
+
+def put_beside(folder: Path, name: str, body: bytes) -> None:
+    """A file about a finished model, whole or not at all; the manifest does not list it. Replaces an older one."""
+    handle, drafted = mkstemp(prefix=f".{name}-", dir=folder)
+    path = Path(drafted)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        path.chmod(0o644)
+        path.replace(folder / name)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def check(folder: Path) -> Manifest:

@@ -1,0 +1,82 @@
+"""Retraining: a candidate from all but the newest decisions, judged on these beside the active model.
+
+The candidate stays as it was judged: trees grown again with the newest decisions would be a model nobody has judged.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from scoring.cross_validation import Progress, quietly
+from scoring.dataset import build
+from scoring.examples import Examples
+from scoring.fit import Run
+from scoring.fresh import LogAt, cutoff, since
+from scoring.gate import Verdict, contender, prior_contender, verdict
+from scoring.model_folder import CARD, VERDICT, put_beside
+from scoring.propensity import Model, open_model
+from scoring.train import train_from_examples
+from streams.attributes import AttributeSet
+from streams.errors import InvalidInput
+from streams.ids import Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """What there is to learn from, and what the candidate has to beat."""
+
+    log: LogAt
+    now: Millis
+    attributes: AttributeSet
+    active: Path | None
+    """The active model's folder; None: the prior serves. A folder that cannot be used is the prior too."""
+
+
+def retrain(learning: Learning, models: Path, run: Run, *, progress: Progress = quietly) -> tuple[Path, Verdict]:
+    """The candidate's folder in `models`, its verdict beside it. Raises InvalidInput DATASET_TOO_SMALL."""
+    progress("holding the newest back", 0.0)
+    known = learning.log(learning.now)
+    active = _opened(learning.active)
+    trained_until = None if active is None or learning.active is None else _trained_until(learning.active)
+    at = cutoff(known, trained_until) or 0
+    folder = train_from_examples(learning.log(at), models, learning.attributes, run, progress=_most_of(progress))
+    progress("judging on the newest", 0.95)
+    found = judge(folder, active, since(known, at), at, seed=run.seed)
+    put_beside(folder, VERDICT, msgspec.json.format(msgspec.json.encode(found), indent=1))
+    progress("done", 1.0)
+    return folder, found
+
+
+def judge(folder: Path, active: Model | None, fresh: Examples, at: Millis, *, seed: int = 0) -> Verdict:
+    """A candidate beside the active model (None: the prior) on decisions after `at`. Raises InvalidInput MODEL_INVALID.
+
+    Each model gets rows made with its own feature list, from the same examples in the same order.
+    """
+    candidate = open_model(folder)
+    dataset = build(fresh, candidate.plan.features)
+    if active is None:
+        against = prior_contender(dataset)
+    else:
+        against = contender(active, build(fresh, active.plan.features))
+    return verdict(dataset, at, contender(candidate, dataset), against, seed=seed)
+
+
+def _opened(folder: Path | None) -> Model | None:
+    """A model that cannot be used does not serve either: the prior does."""
+    try:
+        return None if folder is None else open_model(folder)
+    except InvalidInput:
+        return None
+
+
+class _Span(msgspec.Struct, frozen=True):
+    until: Millis
+
+
+def _trained_until(folder: Path) -> Millis:
+    return msgspec.json.decode((folder / CARD).read_bytes(), type=_Span).until
+
+
+def _most_of(progress: Progress) -> Progress:
+    return lambda stage, done: progress(stage, 0.05 + 0.9 * done)
