@@ -68,8 +68,7 @@ def _best(pool: Iterable[Scored], most: int, room: Room) -> Iterator[Slot]:
     """Items for ranks 1, 2, ...: each the best that is left. What had no room for one rank has none for the next."""
     fitting = (each for each in pool if room.leaves(each.candidate))
     for each in islice(fitting, most):
-        room.show(each.candidate)
-        yield Slot(each.candidate, each, each.candidate.inclusion)
+        yield _slot(each, 1.0, room)
 
 
 def _drawn(
@@ -82,7 +81,13 @@ def _drawn(
         if not left:
             return
         draw = bucket(inputs.decision_id, f"explore:{placement.id}:{rank}")
-        at, chance = exploration.choose([each.rank_score for each in left], placement.explore, draw)
-        chosen = left[at]
-        room.show(chosen.candidate)
-        yield Slot(chosen.candidate, chosen, chance * chosen.candidate.inclusion)
+        scores = [each.rank_score for each in left]
+        at, chance = exploration.choose(scores, placement.explore, draw, placement.explore_costs_at_most)
+        yield _slot(left[at], chance, room)
+
+
+def _slot(chosen: Scored, chance: float, room: Room) -> Slot:
+    """The chosen one with the probability that is logged: chosen from these, given that these could be looked at."""
+    included = room.included(chosen.candidate)
+    room.show(chosen.candidate)
+    return Slot(chosen.candidate, chosen, chance * included)

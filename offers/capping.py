@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import lru_cache
 
-from offers import schedule
+from offers import inclusion, schedule
 from offers.budget import spent
 from offers.offer import Limit, Offer, Suppression, Window
 from offers.own_time import instant_of
@@ -134,11 +134,18 @@ class Room:
         self._shown: Counter[tuple[str, str, str | None]] = Counter()
         self._found: dict[tuple[int, str, str | None], int] = {}
         self._beside = Beside()
+        self._drawn = 0
+        """How many of those shown were looked at by chance."""
+
+    def included(self, candidate: Candidate) -> float:
+        """Probability with which the candidate was looked at, given what the answer shows."""
+        return inclusion.beside(candidate.inclusion, self._drawn, self._inputs.candidate_limit)
 
     def show(self, candidate: Candidate) -> None:
         """The answer shows this one."""
         offer = candidate.offer.facts
         self._offers.add(offer.offer_id)
+        self._drawn += candidate.inclusion < 1.0
         if candidate.offer.stacking is not None:
             self._beside.show(candidate.offer.stacking)
         for of in ("campaign", "collection", ALL):

@@ -17,10 +17,11 @@ from streams.ids import OfferId, PlacementId
 from streams.instant import DAY_MS, SECOND_MS
 from streams.positioned_yaml import MapNode, Node, TextNode, read_file, shared
 from streams.sheet import Sheet
-from streams.units import duration_ms
+from streams.units import duration_ms, share
 
 PLACEMENTS, SEASONS, IMAGES, POLICIES = "placements.yaml", "seasons.yaml", "images.yaml", "policies.yaml"
 PLACEMENT_KEYS = ("channel", "max_items", "refresh_after", "fallback", "explore", "opt_out", "limits")
+EXPLORE_KEYS = ("strength", "costs_at_most")
 LIMITED = ("title", "body", "button")
 MOST = {**MAX_TEXTS, SEGMENTS: 10}
 POLICY_KEYS = ("version", "limits", "holdout", "defaults", "duties", "quiet_hours", "budgets")
@@ -129,7 +130,7 @@ def _placement(sheet: Sheet, name: str, node: Node) -> Placement:
     usual = Placement(PlacementId(name))
     channel = _matching(sheet, fields, "channel", CHANNEL, "'app'")
     max_items = sheet.integer(fields["max_items"], "max_items", 1, MAX_ITEMS) if "max_items" in fields else None
-    explore = sheet.number(fields["explore"], "explore", 0, 1) if "explore" in fields else None
+    strength, costs = _explore(sheet, name, fields["explore"]) if "explore" in fields else (None, None)
     fallback = _matching(sheet, fields, "fallback", ID, "the id of an offer")
     return Placement(
         usual.id,
@@ -137,10 +138,24 @@ def _placement(sheet: Sheet, name: str, node: Node) -> Placement:
         max_items=max_items or usual.max_items,
         refresh_after_s=_refresh_s(sheet, fields) or usual.refresh_after_s,
         fallback=OfferId(fallback) if fallback is not None else None,
-        explore=explore or usual.explore,
+        explore=strength or usual.explore,
         opt_out=_matching(sheet, fields, "opt_out", OPT_OUT, "a link, 'app://privacy/offers'") or usual.opt_out,
         limits=_limits(sheet, name, fields) if "limits" in fields else usual.limits,
+        explore_costs_at_most=costs or usual.explore_costs_at_most,
     )
+
+
+def _explore(sheet: Sheet, name: str, node: Node) -> tuple[float | None, float | None]:
+    """How strongly a placement explores, and the share of value that it may cost: a strength alone, or both."""
+    if not isinstance(node, MapNode):
+        return sheet.number(node, "explore", 0, 1), None
+    fields = sheet.fields(node, f"{name}.explore", EXPLORE_KEYS, ("strength",))
+    strength = sheet.number(fields["strength"], "strength", 0, 1) if "strength" in fields else None
+    capped = fields.get("costs_at_most")
+    costs = None if capped is None else sheet.parsed(capped, "costs_at_most", share)
+    if capped is not None and costs == 0:
+        sheet.error(capped, "OUT_OF_RANGE", "costs_at_most is 0 %.", "Write at least 0.1 %, or 'explore: 0' for none.")
+    return strength, costs
 
 
 def _limits(sheet: Sheet, name: str, placement: Mapping[str, Node]) -> tuple[tuple[str, int], ...]:

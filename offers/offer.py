@@ -271,6 +271,8 @@ class Placement:
     opt_out: str = ""
     limits: tuple[tuple[str, int], ...] = ()
     """(title | body | button, characters it shows), (segments, of an SMS); the checker warns of longer ones."""
+    explore_costs_at_most: float = 1.0
+    """Most of the best candidate's rank score that a rank gives up on average for exploring, as a share."""
 
 
 @dataclass(frozen=True, slots=True)

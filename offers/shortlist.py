@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from offers.bits import Positions
 from offers.candidates import Candidates, Kept
+from offers.inclusion import drawn as to_draw
 from offers.proposition import Candidate, Code, Reason, Screening
 from streams.bucket import bucket
 from streams.record import DecisionInputs
@@ -16,9 +17,6 @@ ALLOW = 384
 """A decision with time: offers are looked at in layout order until so many candidates are allowed ..."""
 LOOK_AT = 2048
 """... or so many offers were looked at."""
-DRAWN = 3
-"""Of those left, one is drawn for so many that may be allowed. With no more than both together, all are evaluated."""
-
 AHEAD = 2
 NO_LIMIT = 1 << 62
 
@@ -34,14 +32,14 @@ def take(candidates: Candidates, rules: Sequence[Rule], inputs: DecisionInputs) 
         ruled_out[Code.DEADLINE_EXCEEDED] = candidates.count
         return Screening((), _sorted(ruled_out))
     screen = _Screen(candidates, rules, inputs, ruled_out)
-    every_one = candidates.count <= limit + limit // DRAWN
+    every_one = candidates.count <= limit + to_draw(limit)  # with no more than both together, all are evaluated
     ahead = LOOK_AT if every_one else min(LOOK_AT, AHEAD * limit)  # no more than will be looked at, as a rule
     looked_at = screen.look(candidates.first(ahead), NO_LIMIT if every_one else limit)
     if looked_at == ahead < LOOK_AT and screen.count < limit:
         looked_at += screen.look(candidates.first(LOOK_AT)[ahead:], limit - screen.count)
     left = candidates.count - looked_at
     if left:
-        drawn = draw(inputs.decision_id, left, limit // DRAWN)
+        drawn = draw(inputs.decision_id, left, to_draw(limit))
         at = np.array(candidates.at_ranks([looked_at + rank for rank in drawn]), dtype=np.int64)
         screen.look(at, NO_LIMIT, inclusion=len(drawn) / left)
         ruled_out[Code.BEYOND_CANDIDATE_LIMIT] = left - len(drawn)

@@ -120,7 +120,9 @@ class ShownItem(msgspec.Struct, frozen=True, array_like=True):
     rank: int
     score: float | None
     propensity: float | None
-    """Exact probability of being shown at this rank given the ranks above it, inclusion included; None: fallback."""
+    """Exact probability of being shown at this rank given all that the answer shows before it, inclusion included;
+
+    None: fallback. Along the answer they multiply to its probability (docs/propensity.md)."""
     value: float
     row: tuple[float, ...]
     """The feature row, in the order of the model's feature list; NaN for missing."""

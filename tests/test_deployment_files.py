@@ -30,6 +30,16 @@ def test_placements_are_read_with_their_usual_values() -> None:
     ]
 
 
+def test_exploring_may_be_capped_by_what_it_costs(tmp_path: Path) -> None:
+    text = "placements: {a: {explore: {strength: 0.2, costs_at_most: 2.5 %}}, b: {explore: {strength: 0.2}}, c: {}}"
+    (tmp_path / "placements.yaml").write_text(text)
+    sheet = Sheet("placements.yaml")
+    placements, _ = read_placements(tmp_path, sheet)
+    found = {name: (each.explore, each.explore_costs_at_most) for name, each in placements.items()}
+    assert found == {"a": (0.2, 0.025), "b": (0.2, 1.0), "c": (0.0, 1.0)}
+    assert not sheet.findings
+
+
 def test_seasons_are_read_over_new_year() -> None:
     assert read_seasons(DEPLOYMENT, Sheet("seasons.yaml")) == (
         Season("summer", "Europe/Rome", Yearly((6, 1), (9, 15))),
@@ -64,6 +74,12 @@ def test_policies_hold_for_every_campaign_and_count_all_offers_together() -> Non
          "Write 1 to 30."),
         ("placements.yaml", "placements: {app.home: {explore: 10 %}}", "1:34: NOT_NUMBER explore is '10 %', not a "
          "number. Write a number from 0 to 1."),
+        ("placements.yaml", "placements: {app.home: {explore: {strength: 0.1, costs_at_most: 0.02}}}", "1:65: "
+         "UNIT_MISSING '0.02' is not a percentage. Write '2 %'."),
+        ("placements.yaml", "placements: {app.home: {explore: {strength: 0.1, costs_at_most: 0 %}}}", "1:65: "
+         "OUT_OF_RANGE costs_at_most is 0 %. Write at least 0.1 %, or 'explore: 0' for none."),
+        ("placements.yaml", "placements: {app.home: {explore: {costs_at_most: 2 %}}}", "1:34: KEY_MISSING "
+         "app.home.explore has no 'strength'. Add 'strength:'."),
         ("placements.yaml", "placements: {app.home: {refresh_after: 2 s}}", "1:40: OUT_OF_RANGE refresh_after is out "
          "of "
          "range. Write '10 s' to '1 d'."),

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.exploration import choose, probabilities
+from scoring.exploration import choose, floor, probabilities
 from streams.bucket import bucket
 from streams.errors import InvalidInput
 
 SLATES = st.lists(st.floats(0, 1e6), min_size=1, max_size=40).map(lambda scores: sorted(scores, reverse=True))
+ANY = st.floats(-1e300, 1e300) | st.floats(-1, 1) | st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1.0])
+WHATEVER = st.lists(ANY, min_size=1, max_size=40).map(lambda scores: sorted(scores, reverse=True))
 STRENGTHS = st.floats(1e-3, 1)
 
 
@@ -59,6 +61,40 @@ def test_negative_scores_have_positive_probabilities_too() -> None:
     assert chances == pytest.approx([1 - 0.4 / (2 * 1.8), 0.4 / (2 * 1.8)])
 
 
+def test_a_loss_beside_a_gain_has_the_same_floor() -> None:
+    """A gap was twice the scale here, and the worst candidate had a third of an even share instead of half of one."""
+    assert probabilities([1.0, -1.0], 0.4) == pytest.approx([0.9, 0.1])
+
+
+@given(WHATEVER, STRENGTHS, st.floats(1e-3, 1))
+def test_nobody_is_below_the_floor_whatever_the_scores_and_the_cap(
+    scores: list[float], strength: float, costs: float
+) -> None:
+    chances = probabilities(scores, strength, costs)
+    assert min(chances) >= floor(len(scores), strength, costs) * (1 - 1e-9)
+    assert sum(chances) == pytest.approx(1.0)
+    assert 1 - chances[0] <= strength
+
+
+@given(SLATES, STRENGTHS, st.floats(1e-3, 1))
+def test_a_rank_gives_up_no_more_than_the_cap_and_less_than_half_its_strength(
+    scores: list[float], strength: float, costs: float
+) -> None:
+    if scores[0] > 1e-3:  # below, products underflow
+        chances = probabilities(scores, strength, costs)
+        lost = 1 - sum(chance * score for chance, score in zip(chances, scores, strict=True)) / scores[0]
+        assert lost <= min(costs, strength / 2) + 1e-9
+
+
+@given(SLATES, STRENGTHS)
+def test_a_cap_that_is_no_cap_changes_no_bit(scores: list[float], strength: float) -> None:
+    assert probabilities(scores, strength, 0.5) == probabilities(scores, strength)
+
+
+def test_equals_cost_nothing_and_are_explored_in_full_under_any_cap() -> None:
+    assert probabilities([2.0, 2.0], 0.5, 0.001) == [0.75, 0.25]
+
+
 def test_frequencies_over_decisions_equal_the_probabilities_rank_by_rank() -> None:
     scores, strength, draws = [0.09, 0.08, 0.05, 0.01], 0.5, 20_000
     pairs: Counter[tuple[int, int]] = Counter()
@@ -78,9 +114,21 @@ def test_frequencies_over_decisions_equal_the_probabilities_rank_by_rank() -> No
 
 @pytest.mark.parametrize(
     ("scores", "strength", "code"),
-    [([], 0.1, "EXPLORATION_EMPTY"), ([], 0.0, "EXPLORATION_EMPTY"), ([1.0], 1.5, "EXPLORATION_STRENGTH")],
+    [
+        ([], 0.1, "EXPLORATION_EMPTY"),
+        ([1.0], -0.1, "EXPLORATION_STRENGTH"),
+        ([], 0.0, "EXPLORATION_EMPTY"),
+        ([1.0], 1.5, "EXPLORATION_STRENGTH"),
+    ],
 )
 def test_what_cannot_be_chosen_from_is_refused(scores: list[float], strength: float, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         choose(scores, strength, 0.5)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("costs", [0.0, -0.1, 1.01])
+def test_a_cap_that_would_leave_somebody_out_is_refused(costs: float) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        choose([1.0, 0.5], 0.1, 0.5, costs)
+    assert caught.value.code == "EXPLORATION_COST"

@@ -6,7 +6,8 @@ from loadtests.bench.customers import CROWDS, DENSE_CROWD, REFERENCE, Crowd
 from loadtests.bench.runs import Asking, Sample, Target, slope
 from loadtests.bench.scenes import Bench, Scene
 from loadtests.service import Failed
-from offers.shortlist import ALLOW, DRAWN
+from offers.inclusion import DRAWN
+from offers.shortlist import ALLOW
 
 WIDE = 16
 """Connections at which throughput is measured."""
