@@ -132,8 +132,8 @@ def page(found: Answered, draws: int) -> str:
         "",
         f"{forward.rows:,} impressions of a shop front chosen at random among {ITEMS} items, "
         f"{int(forward.logged.value * forward.rows + 0.5)} clicks ([the sample and its "
-        "licence](../deploy/examples/open-bandit/README.md)). The policy to be valued is Bernoulli Thompson sampling with "
-        f"the published priors; its probabilities by {draws:,} simulated choices.",
+        "licence](../deploy/examples/open-bandit/README.md)). The policy to be valued is Bernoulli Thompson sampling "
+        f"with the published priors; its probabilities by {draws:,} simulated choices.",
         "",
         "| clicks per impression | published | here | 95 % interval |",
         "|---|---|---|---|",
@@ -142,9 +142,9 @@ def page(found: Answered, draws: int) -> str:
         f"IPS is {off:.1e} from the published value; simulating the choices alone moves it by "
         f"{found.monte_carlo_error:.1e} (one standard error). Effective sample size "
         f"{forward.effective_sample_size:,.0f} of {forward.rows:,} (computed by others: {PUBLISHED_EFFECTIVE:,.0f}), "
-        f"largest weight {forward.largest_weight:.1f}, mean weight {forward.mean_weight:.3f}. The direct method, and with "
-        "it doubly robust, is as good as its model, and the published model is another one: the one here is each item's "
-        f"own rate of clicks out of fold, pulled to the mean with {EVIDENCE:.0f} impressions. {_verdict(forward)}",
+        f"largest weight {forward.largest_weight:.1f}, mean weight {forward.mean_weight:.3f}. The direct method, and "
+        "with it doubly robust, is as good as its model, and the published model is another one: the one here is each "
+        f"item's own rate of clicks out of fold, pulled to the mean with {EVIDENCE:.0f} impressions. {_verdict(forward)}",
         "",
         f"The reverse, a uniform choice valued by the log of Thompson sampling ({reverse.rows:,} impressions, "
         f"{reverse.positives} clicks): effective sample size {reverse.effective_sample_size:,.0f} "
