@@ -144,7 +144,8 @@ def page(found: Answered, draws: int) -> str:
         f"{forward.effective_sample_size:,.0f} of {forward.rows:,} (computed by others: {PUBLISHED_EFFECTIVE:,.0f}), "
         f"largest weight {forward.largest_weight:.1f}, mean weight {forward.mean_weight:.3f}. The direct method, and "
         "with it doubly robust, is as good as its model, and the published model is another one: the one here is each "
-        f"item's own rate of clicks out of fold, pulled to the mean with {EVIDENCE:.0f} impressions. {_verdict(forward)}",
+        f"item's own rate of clicks out of fold, pulled to the mean with {EVIDENCE:.0f} impressions. "
+        f"{_verdict(forward)}",
         "",
         f"The reverse, a uniform choice valued by the log of Thompson sampling ({reverse.rows:,} impressions, "
         f"{reverse.positives} clicks): effective sample size {reverse.effective_sample_size:,.0f} "
