@@ -11,6 +11,7 @@ from types import FrameType
 from prometheus_client import CollectorRegistry, start_http_server
 
 from offers import garbage
+from offers.drift_watch import DriftWatch
 from offers.listening import unusable
 from offers.runtime import activation, deployment, event_log, serving_ledger
 from streams import telemetry
@@ -68,10 +69,13 @@ def consume(settings: Settings, parent: int | None = None) -> None:
         LakeConsumer(log, Lake(settings.lake), flush=flush, in_a_row=most),
     )
     metrics = counting(settings, parent)
+    drift = DriftWatch(settings.drift_every_s)
+    drift.start()
     garbage.settle()  # a batch is thousands of events, none of them in a cycle: a tenth of the CPU of folding
     try:
         _run(consumers, parent)
     finally:
+        drift.stop()
         metrics.stop()
         active.stop()
         client.close()

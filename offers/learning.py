@@ -8,6 +8,8 @@ import msgspec
 from offers import runtime
 from scoring.card import Card
 from scoring.cross_validation import Progress
+from scoring.drift import DriftReport, drift_of_lake
+from scoring.drift import drift as drift_of_log
 from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model
 from scoring.fit import Run
 from scoring.jsonl import JsonLog
@@ -67,6 +69,20 @@ def evaluate(settings: Settings, model: Path | None, log: Path | None, now: Mill
     if log is None:
         return evaluate_lake(folder, Lake(settings.lake), now=now)
     return evaluate_model(folder, JsonLog(log, attributes(settings)).examples())
+
+
+def drift(
+    settings: Settings, model: Path | None, log: Path | None, now: Millis | None, since_ms: Millis
+) -> DriftReport:
+    """A model, by default the active one, against what was logged since its training. Raises as evaluate does."""
+    folder = model or _active_folder(settings)
+    if log is not None:
+        lines = JsonLog(log, attributes(settings)).examples()
+        at = now if now is not None else max((example.inputs.now for example in lines()), default=0)
+        return drift_of_log(folder, lines, at, since_ms)
+    lake = Lake(settings.lake)
+    newest = lake.newest() if settings.simulated else runtime.wall_clock()
+    return drift_of_lake(folder, lake, (newest or 0) if now is None else now, since_ms)
 
 
 def _active_folder(settings: Settings) -> Path:

@@ -33,19 +33,19 @@ Examples = Callable[[], Iterable[Example]]
 """May be called again: a log is read twice, for its vocabulary and for its rows."""
 
 
-def from_lake(lake: Lake, now: Millis, most: int = MOST) -> Examples:
-    """Live decisions up to `now`, the newest days first, until there are `most` labelled items."""
-    return lambda: _from_lake(lake, now, most)
+def from_lake(lake: Lake, now: Millis, most: int = MOST, *, since: Millis = 0) -> Examples:
+    """Live decisions from `since` up to `now`, the newest days first, until there are `most` labelled items."""
+    return lambda: _from_lake(lake, (since, now), most)
 
 
-def _from_lake(lake: Lake, now: Millis, most: int) -> Iterator[Example]:
-    found = 0
-    for part in reversed(lake.parts(until=now)):
+def _from_lake(lake: Lake, span: tuple[Millis, Millis], most: int) -> Iterator[Example]:
+    found, (since, now) = 0, span
+    for part in reversed(lake.parts(since, now)):
         if found >= most:
             return
         responses = _responses(lake.outcomes(part), now)
         for record in lake.decisions(part):
-            if record.inputs.now <= now:
+            if since <= record.inputs.now <= now:
                 example = label(record, responses.get(record.inputs.decision_id, {}), now)
                 found += len(example.items)
                 yield example

@@ -135,6 +135,13 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     attribute: str = ""
     """Qualified attribute behind the source; empty: none."""
 
+    @property
+    def feature(self) -> str:
+        """What a person calls it, shared by all columns of one fact: its name, `history.offer.exposed`, a cross."""
+        if self.part is Part.HISTORY:
+            return f"history.{self.source}"
+        return self.name if self.part is Part.OWN else self.source
+
 
 class FeatureList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Columns in row order, with their vocabulary: all that is needed to make rows, without the declarations."""

@@ -1,7 +1,7 @@
 """A model folder: named by its content, written whole or not at all, checked before it is believed.
 
 m-3f2a91c04d17/  manifest.json  model.txt  features.json  calibration.json  evidence.json  sample.npy
-                 card.json  card.md  compiled.o (where it could be made)
+                 card.json  card.md  distribution.json (not in older ones)  compiled.o (where it could be made)
                  verdict.json (what the gate found; not part of the model, so its name does not depend on it)
 """
 
@@ -26,6 +26,8 @@ EVIDENCE = "evidence.json"
 SAMPLE = "sample.npy"
 CARD = "card.json"
 VERDICT = "verdict.json"
+DISTRIBUTION = "distribution.json"
+"""Optional: folders of earlier versions have none, and drift from their training is not known."""
 COMPILED = "compiled.o"
 _MEND = "train again with `offing train`, or activate another model; until then the prior serves"
 

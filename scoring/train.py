@@ -10,14 +10,26 @@ import numpy as np
 
 from scoring import card
 from scoring.cold_start import FORMAT as EVIDENCE_FORMAT
-from scoring.cold_start import Evidence, Starts, trust_of
+from scoring.cold_start import Evidence, Starts, blend, trust_of
 from scoring.compiled import compile_trees
-from scoring.cross_validation import Judged, Progress, best_rounds, cross_validate, judge, kinds_of, quietly
+from scoring.cross_validation import Judged, Numbers, Progress, best_rounds, cross_validate, judge, kinds_of, quietly
 from scoring.dataset import Dataset, build, check_enough, learn_features
+from scoring.distribution import Distribution, distribution
 from scoring.examples import Examples, from_lake
 from scoring.features import Rows
 from scoring.fit import Run, grow, text_of, without_history
-from scoring.model_folder import CALIBRATION, CARD, EVIDENCE, FEATURES, MODEL, SAMPLE, Compiled, draft, finish
+from scoring.model_folder import (
+    CALIBRATION,
+    CARD,
+    DISTRIBUTION,
+    EVIDENCE,
+    FEATURES,
+    MODEL,
+    SAMPLE,
+    Compiled,
+    draft,
+    finish,
+)
 from streams.attributes import AttributeSet
 from streams.ids import Millis
 from streams.lake import Lake
@@ -65,7 +77,8 @@ def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quie
     judged = judge(dataset, found, spot, evidence, run.seed)
     progress("growing the trees", 0.8)
     booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
-    return _write(models, _Trained(dataset, booster, judged, evidence, run), progress)
+    held_out = found[-1].margins[spot]  # of returning customers: rows with the history they have when they are served
+    return _write(models, _Trained(dataset, booster, judged, evidence, run, held_out), progress)
 
 
 def evidence_of(dataset: Dataset) -> Evidence:
@@ -85,6 +98,15 @@ class _Trained:
     judged: Judged
     evidence: Evidence
     run: Run
+    held_out: Numbers
+    """(n,) margins of trees that had not seen the row."""
+
+    def distribution(self) -> Distribution:
+        """Columns and score, against which drift is measured."""
+        dataset, evidence = self.dataset, self.evidence
+        exposures = np.array([evidence.of(offer) for offer in dataset.offers], dtype=np.float64)[dataset.offer]
+        score = blend(self.judged.calibration.apply(self.held_out), dataset.starts, exposures, evidence.trust)
+        return distribution(dataset.rows, dataset.features, score, len(dataset.customers))
 
 
 def _write(models: Path, trained: _Trained, progress: Progress) -> Path:
@@ -94,6 +116,7 @@ def _write(models: Path, trained: _Trained, progress: Progress) -> Path:
         _put(folder / FEATURES, trained.dataset.features)
         _put(folder / CALIBRATION, trained.judged.calibration)
         _put(folder / EVIDENCE, trained.evidence)
+        (folder / DISTRIBUTION).write_bytes(msgspec.json.encode(trained.distribution()))
         rows = sample(trained.dataset)
         margins = np.asarray(trained.booster.predict(rows, raw_score=True, num_threads=1))
         np.save(folder / SAMPLE, np.column_stack([rows, margins]))

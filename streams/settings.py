@@ -55,6 +55,7 @@ class Settings:
     candidates: int = 512
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
+    drift_every_s: float = 3600.0
     model_threads: int = 1
     dead_letters_in_a_row: int = 100
     log_level: str = "info"
@@ -298,6 +299,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OFFING_LAKE_FLUSH_S", "5.0", "The lake writes its files at least this often, in seconds.",
             "seconds from 0.05 to 3600", _seconds(0.05)),
     _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),
+    Setting("OFFING_DRIFT_EVERY_S", "3600.0", "`offing consume` looks for drift of the model this often; 0: never.",
+            "seconds from 0 to 3600", _seconds(0)),
     _number("OFFING_MODEL_THREADS", 1, 64, "Threads that train a model; serving uses one per decision."),
     _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 10_000, "A consumer stops after this many unreadable records in a row."),
     Setting("OFFING_LOG_LEVEL", "info", "Least level of the process's own log lines.", f"one of {', '.join(LEVELS)}",

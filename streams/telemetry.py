@@ -143,6 +143,18 @@ SNAPSHOT_BYTES = _gauge("offing_market_snapshot_bytes", "Size of the last market
 ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across=EACH)
 RELOADS = _counter("offing_reloads", "Swaps of revision or model: done or refused.", "what", "result")
 
+# How the active model is doing (offers.drift_watch)
+DRIFT_CHECKS = _counter("offing_drift_checks", "Looks for drift: done, or failed with the code in the log.", "result")
+MODEL_AGE_SECONDS = _gauge(
+    "offing_model_age_seconds", "Since the newest decision the active model was trained on.", "model"
+)
+SCORE_PSI = _gauge("offing_score_psi", "Drift of the scores since training; .1 moved, .25 large.", "model")
+FEATURE_PSI = _gauge("offing_feature_psi", "Drift of the ten features that moved and matter most.", "feature")
+CALIBRATION_RATIO = _gauge(
+    "offing_calibration_ratio", "Accepted by predicted, and the ends of its 99 % interval.", "model", "bound"
+)
+PRIOR_SHARE = _gauge("offing_prior_share", "Of decisions made by the prior; of declared propensities in scores.", "of")
+
 METRICS: tuple[Metric, ...] = tuple(_LISTED)
 """Every metric, in the order of the operators' page. A test compares it with the docs and with the registry."""
 
