@@ -61,8 +61,56 @@ def test_gitlab_gets_a_code_quality_report() -> None:
     ]
 
 
+HELP = {"text": "Each code is explained in docs/campaigns.md, under 'What the checker says'."}
+RULES = [
+    {
+        "id": "NO_EFFECT_YET",
+        "shortDescription": {"text": "No effect yet"},
+        "help": HELP,
+        "defaultConfiguration": {"level": "warning"},
+    },
+    {
+        "id": "UNKNOWN_LEVEL",
+        "shortDescription": {"text": "Unknown level"},
+        "help": HELP,
+        "defaultConfiguration": {"level": "error"},
+    },
+]
+RESULTS = [
+    {
+        "ruleId": "UNKNOWN_LEVEL",
+        "ruleIndex": 1,
+        "level": "error",
+        "message": {"text": "no level 'oro'. Did you mean 'gold'?"},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "deploy/a.yaml"},
+                    "region": {"startLine": 10, "startColumn": 40},
+                }
+            }
+        ],
+        "partialFingerprints": {"offing/v1": FIRST},
+    },
+    {
+        "ruleId": "NO_EFFECT_YET",
+        "ruleIndex": 0,
+        "level": "warning",
+        "message": {"text": "100 % of\nit, so: nothing."},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "deploy/b%20c.yaml"},
+                    "region": {"startLine": 3, "startColumn": 1},
+                }
+            }
+        ],
+        "partialFingerprints": {"offing/v1": SECOND},
+    },
+]
+
+
 def test_sarif_has_a_rule_for_each_code_and_a_region_for_each_result() -> None:
-    help_text = {"text": "Each code is explained in docs/campaigns.md, under 'What the checker says'."}
     assert json.loads(FORMATS[Format.SARIF](FINDINGS)) == {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
@@ -71,55 +119,11 @@ def test_sarif_has_a_rule_for_each_code_and_a_region_for_each_result() -> None:
                 "tool": {
                     "driver": {
                         "name": "Offing",
-                        "rules": [
-                            {
-                                "id": "NO_EFFECT_YET",
-                                "shortDescription": {"text": "No effect yet"},
-                                "help": help_text,
-                                "defaultConfiguration": {"level": "warning"},
-                            },
-                            {
-                                "id": "UNKNOWN_LEVEL",
-                                "shortDescription": {"text": "Unknown level"},
-                                "help": help_text,
-                                "defaultConfiguration": {"level": "error"},
-                            },
-                        ],
+                        "rules": RULES,
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [
-                    {
-                        "ruleId": "UNKNOWN_LEVEL",
-                        "ruleIndex": 1,
-                        "level": "error",
-                        "message": {"text": "no level 'oro'. Did you mean 'gold'?"},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": "deploy/a.yaml"},
-                                    "region": {"startLine": 10, "startColumn": 40},
-                                }
-                            }
-                        ],
-                        "partialFingerprints": {"offing/v1": FIRST},
-                    },
-                    {
-                        "ruleId": "NO_EFFECT_YET",
-                        "ruleIndex": 0,
-                        "level": "warning",
-                        "message": {"text": "100 % of\nit, so: nothing."},
-                        "locations": [
-                            {
-                                "physicalLocation": {
-                                    "artifactLocation": {"uri": "deploy/b%20c.yaml"},
-                                    "region": {"startLine": 3, "startColumn": 1},
-                                }
-                            }
-                        ],
-                        "partialFingerprints": {"offing/v1": SECOND},
-                    },
-                ],
+                "results": RESULTS,
             }
         ],
     }

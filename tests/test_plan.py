@@ -1,96 +1,39 @@
 """`campaigns plan`: what a change would do, in words and on a population, on the example operator."""
 
-import json
-import os
 import re
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 import msgspec
 import pytest
-from typer.testing import CliRunner, Result
 
-from offers import contexts, plan, revisions
-from offers.cli import app
+from offers import contexts, revisions
 from offers.contexts import Chunk
 from offers.decide import choose, decide, record
 from offers.folder import load_folder
-from offers.plan import Asked
-from offers.plan_page import markdown, page
-from offers.plan_report import report
 from offers.population import Sides, Tally, count
 from offers.revision_changes import load
 from scoring.propensity import prior, starting
 from streams.lake import Lake
 from streams.record import DecisionInputs, encode
-from tests.docs_tables import ROOT
 from tests.golden_case import DEPLOYMENT
-from tests.served import eventually
-from tests.travellers import lines
-
-CABIN = "cabins/upgrade-livorno-olbia.yaml"
-PERSONAS = DEPLOYMENT / "tests" / "personas.yaml"
-POPULATION = 160
-Edit = Callable[[str], str]
-
-
-def offing(*arguments: str | Path, **environment: str) -> Result:
-    """Whatever is told names no customer and no cell."""
-    words = ["campaigns", *map(str, arguments)]
-    done = CliRunner().invoke(app, words, color=False, env={"COLUMNS": "200", **environment})
-    assert re.search(r"c-\d{5}|86[0-9a-f]{6}fff", done.output) is None
-    return done
-
-
-def planned(head: Path, *arguments: str | Path, **environment: str) -> dict[str, Any]:
-    done = offing("plan", "--base", DEPLOYMENT, "--head", head, *arguments, "--json", **environment)
-    assert done.exit_code == 0, done.output
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def swapped(before: str, after: str) -> Edit:
-    def edit(text: str) -> str:
-        assert before in text
-        return text.replace(before, after)
-
-    return edit
+from tests.planning import CABIN, PERSONAS, POPULATION, edit, example, offing, people, planned, swapped
 
 
 @pytest.fixture(scope="module")
 def population(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of contexts of the simulated world's people."""
-    file = tmp_path_factory.mktemp("contexts") / "contexts.jsonl"
-    catalog = load(str(DEPLOYMENT), Path()).catalog
-    file.write_bytes(b"".join(lines(POPULATION, catalog)))
-    return file
+    return people(tmp_path_factory.mktemp("contexts") / "contexts.jsonl", POPULATION)
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Path:
+    return example(tmp_path / "head")
 
 
 def inputs_of(file: Path) -> Iterator[DecisionInputs]:
     for chunk in contexts.of_file(file, POPULATION):
         yield from chunk.contexts()
-
-
-@pytest.fixture
-def head(tmp_path: Path) -> Path:
-    """A copy of the example operator's folder, to be changed."""
-    made = tmp_path / "head"
-    shutil.copytree(DEPLOYMENT, made)
-    return made
-
-
-def edit(folder: Path, file: str, *edits: Edit) -> None:
-    text = (folder / file).read_text()
-    for each in edits:
-        text = each(text)
-    (folder / file).write_text(text)
 
 
 # what is written otherwise
@@ -406,91 +349,3 @@ def test_called_wrongly_it_says_so() -> None:
         "no attribute of the customer or the context with declared levels"
         in offing(*same, "--by", "customer.children").stderr
     )
-
-
-@pytest.mark.prove
-def test_two_processes_count_what_one_counts(head: Path, population: Path) -> None:
-    edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 1"))
-    asked = Asked(str(DEPLOYMENT), str(head), Path(), by="customer.loyalty_tier")
-    prepared = plan.prepare(asked)
-    raw = tuple(population.read_bytes().splitlines(keepends=True))
-    pieces = [Chunk(raw[at : at + 40], str(population), at + 1) for at in range(0, POPULATION, 40)]
-    seen: list[int] = []
-    together = plan.of_chunks(prepared, asked, iter(pieces), seen.append)
-    alone = Tally()
-    for piece in pieces:
-        alone.merge(plan.of_chunks(prepared, asked, [piece]))
-    assert seen == [40] * 4
-    assert report(prepared, together) == report(prepared, alone)
-    assert list(page(report(prepared, together))) == list(page(report(prepared, alone)))
-    assert "".join(markdown(report(prepared, alone)))
-
-
-MANY = 100_000
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100,000 contexts: 20,000 people who look five times in a day."""
-    file = tmp_path_factory.mktemp("crowd") / "contexts.jsonl"
-    with file.open("wb") as written:
-        written.writelines(lines(MANY, load(str(DEPLOYMENT), Path()).catalog))
-    return file
-
-
-WEIGHED = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-"""
-"""Runs a command and says what the largest of its processes held, in KiB."""
-
-
-def plan_command(head: Path, contexts_file: Path) -> list[str]:
-    words = ["campaigns", "plan", "--base", str(DEPLOYMENT), "--head", str(head), "--contexts", str(contexts_file)]
-    return [sys.executable, "-m", "offers.cli", *words, "--limit", str(MANY), "--json"]
-
-
-@pytest.mark.prove
-def test_one_campaign_changed_and_a_hundred_thousand_decisions_made_again(
-    head: Path, crowd: Path, record_property: Callable[[str, object], None]
-) -> None:
-    edit(head, "fares/winter-escape.yaml", swapped("starting_propensity: ", "lever: 1.5\n  starting_propensity: "))
-    begun = monotonic()
-    done = subprocess.run(plan_command(head, crowd), capture_output=True, check=True, cwd=ROOT)
-    record_property("took", f"{monotonic() - begun:.0f} s")
-    found = json.loads(done.stdout)["population"]
-    assert (found["decisions"], found["customers"]) == (MANY, MANY // 5)
-    assert 0 < found["changed"] < found["decided_twice"] < MANY
-    assert found["value_difference"]["low"] <= found["value_difference"]["mean"] <= found["value_difference"]["high"]
-
-
-@pytest.mark.prove
-def test_a_policy_changed_and_a_hundred_thousand_decisions_made_twice(
-    head: Path, crowd: Path, record_property: Callable[[str, object], None]
-) -> None:
-    edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 3"))
-    begun = monotonic()
-    done = subprocess.run([sys.executable, "-c", WEIGHED, *plan_command(head, crowd)], capture_output=True, cwd=ROOT)
-    took_s = monotonic() - begun
-    found = json.loads(done.stdout)["population"]
-    assert found["decided_twice"] == found["decisions"] == MANY
-    largest_mb = int(done.stderr.split()[-1]) // 1024
-    record_property("took", f"{took_s:.0f} s, its largest process {largest_mb} MB")
-    assert largest_mb < 600
-
-
-@pytest.mark.prove
-def test_an_interrupted_plan_ends_with_all_its_processes(head: Path, crowd: Path) -> None:
-    edit(head, "policies.yaml", swapped("at_most: 80", "at_most: 3"))
-    planning = subprocess.Popen(
-        plan_command(head, crowd), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, start_new_session=True
-    )
-    children = Path(f"/proc/{planning.pid}/task/{planning.pid}/children")
-    eventually(lambda: len(children.read_text().split()) >= 3, "its processes did not start")
-    started = [Path(f"/proc/{child}") for child in children.read_text().split()]
-    os.killpg(planning.pid, signal.SIGINT)
-    out, errors = planning.communicate(timeout=60)
-    assert (planning.returncode, out) == (130, b"")
-    assert errors.decode() == "interrupted; nothing is told of a part\n"
-    eventually(lambda: not any(each.exists() for each in started), "a process outlived its plan")
