@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offers import last_wanted, revisions
+from offers import compiled_folder, last_wanted, revisions
 from offers.catalog import Catalog
 from offers.engine import Engine
 from offers.folder_watch import POLL_S, FolderWatch, Stamp, stamp_of
 from offers.ledger import Ledger, Wanted
+from offers.loading_turns import turns
 from offers.published import Published
 from scoring.features import Propensity
 from scoring.propensity import load, prior
@@ -53,6 +54,7 @@ class Activation:
         self._sources = sources
         self._watch = FolderWatch(sources.campaigns, sources.artifacts)
         self._published = Published(sources.artifacts)
+        self._turns = turns(sources.artifacts / compiled_folder.FOLDER)
         self._last_wanted = last_wanted.path_of(sources.artifacts, sources.ledger.namespace)
         self._wanted: Wanted | None = None
         self._whole: Catalog | None = None
@@ -157,7 +159,8 @@ class Activation:
         try:
             kept = self._published.newer(wanted) if self._sources.published else self._watch.changed()
             if kept is not None and (self._whole is None or kept.name != self._whole.revision):
-                self._whole = revisions.catalog_of(kept)
+                with self._turns.turn():
+                    self._whole = revisions.catalog_of(kept)
             if kept is not None or self._runs(wanted):
                 self._troubles.pop("revision", None)
         except REFUSED as error:

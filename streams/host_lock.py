@@ -18,12 +18,15 @@ class HostLock:
         self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @contextmanager
-    def held(self, timeout_s: float) -> Iterator[None]:
-        """Hold the lock in the block. Raises TimeoutError if another holds it for longer than `timeout_s`."""
+    def held(self, timeout_s: float, retry_s: float = RETRY_S) -> Iterator[None]:
+        """Hold the lock in the block. Raises TimeoutError if another holds it for longer than `timeout_s`.
+
+        `retry_s`: between two tries.
+        """
         descriptor = self._descriptor
         if descriptor is None:
             raise TimeoutError("the lock is closed")
-        self._acquire(descriptor, timeout_s)
+        self._acquire(descriptor, timeout_s, retry_s)
         try:
             yield
         finally:
@@ -36,7 +39,7 @@ class HostLock:
             self._descriptor = None
 
     @staticmethod
-    def _acquire(descriptor: int, timeout_s: float) -> None:
+    def _acquire(descriptor: int, timeout_s: float, retry_s: float) -> None:
         deadline = monotonic() + timeout_s
         while True:
             try:
@@ -44,4 +47,4 @@ class HostLock:
             except BlockingIOError as error:
                 if monotonic() >= deadline:
                     raise TimeoutError(f"another writer has held the lock for {timeout_s} s") from error
-            sleep(RETRY_S)
+            sleep(retry_s)
