@@ -1,4 +1,4 @@
-"""`offing`: serve, consume, train, evaluate, drift, campaigns, keys, tokens, explain, doctor, migrate."""
+"""`offing`: serve, consume, train, evaluate, drift, groups, campaigns, keys, tokens, explain, doctor, migrate."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from offers import consuming, doctor, drift_commands, learning, runtime, serving
+from offers import consuming, doctor, drift_commands, group_commands, learning, runtime, serving
 from offers.api.replays import told
 from offers.campaign_commands import campaigns
 from offers.commands import Json, command, console, errors, say
@@ -238,6 +238,7 @@ def evaluate(
 
 
 drift_commands.register(app)
+group_commands.register(app)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from scoring.drift import DriftReport, drift_of_lake
 from scoring.drift import drift as drift_of_log
 from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model
 from scoring.fit import Run
+from scoring.groups import GroupReport, groups_of_lake
 from scoring.jsonl import JsonLog
 from scoring.model_folder import CARD
 from scoring.train import train_from_examples, train_from_lake
@@ -81,8 +82,19 @@ def drift(
         at = now if now is not None else max((example.inputs.now for example in lines()), default=0)
         return drift_of_log(folder, lines, at, since_ms)
     lake = Lake(settings.lake)
-    newest = lake.newest() if settings.simulated else runtime.wall_clock()
-    return drift_of_lake(folder, lake, (newest or 0) if now is None else now, since_ms)
+    return drift_of_lake(folder, lake, _clock(settings, lake) if now is None else now, since_ms)
+
+
+def groups(settings: Settings, now: Millis | None, since_ms: Millis) -> GroupReport:
+    """What groups of the active revision's protected attributes were shown."""
+    lake = Lake(settings.lake)
+    at = _clock(settings, lake) if now is None else now
+    return groups_of_lake(lake, attributes(settings), at - since_ms, at)
+
+
+def _clock(settings: Settings, lake: Lake) -> Millis:
+    """Now, or of a simulated deployment the instant of its newest record."""
+    return (lake.newest() or 0) if settings.simulated else runtime.wall_clock()
 
 
 def _active_folder(settings: Settings) -> Path:

@@ -43,7 +43,7 @@ def _from_lake(lake: Lake, span: tuple[Millis, Millis], most: int) -> Iterator[E
     for part in reversed(lake.parts(since, now)):
         if found >= most:
             return
-        responses = _responses(lake.outcomes(part), now)
+        responses = responses_of(lake.outcomes(part), now)
         for record in lake.decisions(part):
             if since <= record.inputs.now <= now:
                 example = label(record, responses.get(record.inputs.decision_id, {}), now)
@@ -57,7 +57,8 @@ Responses = Mapping[Item, Sequence[tuple[str, Millis]]]
 """What became of a decision's items: (event, instant)."""
 
 
-def _responses(outcomes: Iterable[LoggedOutcome], now: Millis) -> dict[str, dict[Item, list[tuple[str, Millis]]]]:
+def responses_of(outcomes: Iterable[LoggedOutcome], now: Millis) -> dict[str, dict[Item, list[tuple[str, Millis]]]]:
+    """Live outcomes up to `now`, by the id of their decision."""
     found: dict[str, dict[Item, list[tuple[str, Millis]]]] = {}
     for each in outcomes:
         if each.origin == LIVE and each.at <= now:
