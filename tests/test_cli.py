@@ -260,7 +260,19 @@ def test_the_program_itself_prints_an_error_as_one_line_whatever_the_terminal(tm
 def test_without_a_command_there_is_help(shell: Shell) -> None:
     done = shell.run()
     assert done.exit_code == 2
-    for word in ("serve", "consume", "train", "evaluate", "drift", "groups", "campaigns", "keys", "tokens", "explain", "doctor"):
+    for word in (
+        "serve",
+        "consume",
+        "train",
+        "evaluate",
+        "drift",
+        "groups",
+        "campaigns",
+        "keys",
+        "tokens",
+        "explain",
+        "doctor",
+    ):
         assert word in done.output
     assert shell.run("nonsense").exit_code == 2
 
