@@ -1,6 +1,7 @@
 """A whole campaign folder: checked, with every finding of every file in one run; loaded if it has no errors.
 
-attributes.yaml, places/, placements.yaml, seasons.yaml, images.yaml and policies.yaml declare what campaigns may name.
+attributes.yaml, places/, placements.yaml, seasons.yaml, images.yaml and policies.yaml declare what campaigns may name,
+features.yaml what a model looks at.
 Every other *.yaml below the folder is one campaign, but for the top-level folders places, groups, schema and tests.
 """
 
@@ -42,6 +43,8 @@ from streams.attribute_file import FILE as ATTRIBUTES
 from streams.attribute_file import read_attributes
 from streams.attributes import Attribute, AttributeSet, attribute_set
 from streams.errors import InvalidInput
+from streams.feature_file import FILE as FEATURES
+from streams.feature_file import read_features
 from streams.fence_reach import far_fences
 from streams.findings import Finding, Severity, did_you_mean, has_errors, shown
 from streams.place_files import load_places
@@ -51,7 +54,7 @@ from streams.sheet import Sheet
 
 PLACES = "places"
 NO_CAMPAIGNS = frozenset({PLACES, GROUPS, "schema", "tests"})
-OWN_FILES = frozenset({ATTRIBUTES, PLACEMENTS, SEASONS, IMAGES, POLICIES, NAMED_FILE})
+OWN_FILES = frozenset({ATTRIBUTES, FEATURES, PLACEMENTS, SEASONS, IMAGES, POLICIES, NAMED_FILE})
 MAX_CAMPAIGNS = 200_000
 MAX_FINDINGS = 1_000
 FOLLOW_UPS = {
@@ -108,6 +111,10 @@ def load_declared(folder: Path) -> LoadedFolder:
         return LoadedFolder(None, None, None, (Finding(".", 1, 1, "FOLDER_MISSING", message, hint),))
     declared, findings = read_attributes(folder / ATTRIBUTES)
     attributes = None if has_errors(findings) else _attribute_set(declared, findings)
+    if attributes is not None:
+        features, found = read_features(folder / FEATURES, attributes)
+        attributes = replace(attributes, features=features)
+        findings.extend(found)
     places = _places(folder, findings)
     return LoadedFolder(attributes, places, None, _sorted(findings))
 
@@ -123,6 +130,7 @@ def _load(
         checker.words = replace(checker.words, market=market(checker.words))
     campaigns, found = _checked(checker, only)
     every = _sorted((*declared.findings, *found))
+    campaigns = None if has_errors(declared.findings) else campaigns
     read = ReadBefore(checker.kept)
     return LoadedFolder(declared.attributes, declared.places, campaigns, every, checker.words.market, read)
 

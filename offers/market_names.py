@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streams.attributes import AttributeSet
+from streams.declared_features import AGAINST_RECENT
+from streams.fare_history import day_of, recent_level
+from streams.ids import Millis
+from streams.market import Sailing
+from streams.record import FactDict
 
 Named = tuple[str, str | None]
 """(fact name, the unit it is declared in)"""
@@ -15,6 +20,8 @@ class MarketNames:
 
     fares: Mapping[str, tuple[Named, ...]]
     rooms: Mapping[str, tuple[Named, ...]]
+    recent: frozenset[str] = frozenset()
+    """Fares whose standing against their recent level some feature reads: nobody else pays for computing it."""
 
 
 def market_names(attributes: AttributeSet) -> MarketNames:
@@ -28,4 +35,22 @@ def market_names(attributes: AttributeSet) -> MarketNames:
         names = {key: f"{attribute.qualified}.{key}" for key in attribute.keys}
         for key, name in (names or {attribute.name: attribute.qualified}).items():
             target[key] = (*target.get(key, ()), (name, attribute.unit))
-    return MarketNames(fares, rooms)
+    quoted = [name for named in fares.values() for name, _ in named]
+    return MarketNames(fares, rooms, frozenset(name for name in quoted if _wanted(name, attributes)))
+
+
+def _wanted(fare: str, attributes: AttributeSet) -> bool:
+    attribute = attributes.of_fact(fare)
+    return attribute is not None and attributes.features.recent_of(fare, attribute.qualified)
+
+
+def against_recent(facts: FactDict, sailing: Sailing, names: MarketNames, now: Millis) -> FactDict:
+    """Beside each fare asked for, the fare over its recent level; none where the market has not known it for long."""
+    found: FactDict = {}
+    for product, quoted in names.fares.items():
+        for name, _ in quoted:
+            fare = facts.get(name) if name in names.recent else None
+            level = None if fare is None else recent_level(sailing.fare_days.get(product, ()), day_of(now))
+            if fare is not None and level and isinstance(fare[0], int):
+                found[f"{name}.{AGAINST_RECENT}"] = (fare[0] / level, fare[1])
+    return found

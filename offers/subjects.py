@@ -7,7 +7,7 @@ import msgspec
 
 from offers.catalog import FOREVER, Catalog
 from offers.layout_facts import FRIENDS_BOOKED
-from offers.market_names import MarketNames
+from offers.market_names import MarketNames, against_recent
 from offers.market_view import departs_on
 from offers.offer import Selector
 from offers.prior_price import prior_facts
@@ -167,6 +167,8 @@ class _Binder:
             friends = friends_booked(self.around.profile, sailing.id, self.around.now)
             if friends is not None:
                 facts[FRIENDS_BOOKED] = (friends, self.around.now)
+            if self.names.recent:
+                facts.update(against_recent(facts, sailing, self.names, self.around.now))
             if self.prior_prices:
                 facts.update(prior_facts(self.prior_prices, sailing, self.names, self.around.now))
             self._sailings[sailing.id] = facts

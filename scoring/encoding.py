@@ -78,6 +78,10 @@ def _member(column: Column) -> Encode:
     return lambda value, now: float(member in value) if isinstance(value, tuple) else math.nan
 
 
+def _is(level: str) -> Encode:
+    return lambda value, now: float(value == level) if isinstance(value, str) else math.nan
+
+
 def _round(column: Column, wave: Callable[[float], float]) -> Encode:
     turn = 2 * math.pi / column.period
     return lambda value, now: wave(number(value) * turn)
@@ -88,6 +92,7 @@ _ENCODERS: Mapping[Transform, Callable[[Column], Encode]] = {
     Transform.FLAG: lambda column: lambda value, now: float(value) if isinstance(value, bool) else math.nan,
     Transform.CODE: _code,
     Transform.MEMBER: _member,
+    Transform.IS: lambda column: _is(column.member),
     Transform.SIZE: lambda column: lambda value, now: float(len(value)) if isinstance(value, tuple) else math.nan,
     Transform.SINCE: lambda column: lambda value, now: (now - number(value)) / HOUR_MS,
     Transform.HOURS: lambda column: lambda value, now: number(value) / HOUR_MS,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.attributes import SUBJECT_SCOPES, Attribute, AttributeSet, Kind
+from streams.declared_features import AGAINST_RECENT, CYCLES, Declared, DeclaredFeatures, DeclaredHistory
 from streams.errors import InvalidInput
 from streams.ids import Millis, ModelId
 from streams.record import DecisionInputs, OfferFacts, Subject
@@ -28,21 +29,6 @@ COUNTERS = "counters"
 
 MAX_CODES = 255
 MAX_MEMBERS = 32
-CYCLES: Mapping[str, float] = MappingProxyType(
-    {"context.local_hour": 24.0, "context.weekday": 7.0, "context.month": 12.0}
-)
-"""Facts that come round again: they get a sine and a cosine beside their raw value."""
-LEVELS = ("any", "offer", "collection", "campaign")
-"""Whose responses a history column counts: all of the customer's, or those to this candidate's offer, ..."""
-RESPONSES = ("exposed", "clicked", "dismissed")
-WINDOWS: Mapping[str, Millis | None] = MappingProxyType({"24h": 24 * 3_600_000, "7d": 7 * 24 * 3_600_000, "ever": None})
-OWN: Mapping[str, str] = MappingProxyType(
-    {"own_kind": "offer.affinity", "own_fare": "offer.price_source", "own_room": "offer.room_source"}
-)
-"""Crosses: column -> the offer attribute that names another fact; the column is that fact's value.
-
-`affinity: customer.bar_visits` makes `own_kind` how often this customer visits this offer's kind of venue.
-"""
 
 
 class Book:
@@ -104,6 +90,8 @@ class Transform(StrEnum):
     """Position in `levels`: a rank if they are ordered; -1 for a value that is not there."""
     MEMBER = "member"
     """1 if `member` is in the set, else 0."""
+    IS = "is"
+    """1 if the value is `member`, else 0."""
     SIZE = "size"
     """How many members."""
     SINCE = "since"
@@ -129,11 +117,14 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     transform: Transform
     levels: tuple[str, ...] = ()
     member: str = ""
+    """Of MEMBER and IS; of NAMED: what of the named fact is meant (`against_recent`), empty: itself."""
     period: float = 0.0
     fresh_ms: Millis | None = None
     """Older facts are missing."""
     attribute: str = ""
     """Qualified attribute behind the source; empty: none."""
+    monotone: int = 0
+    """1: a greater value never lowers the propensity; -1: never raises it."""
 
     @property
     def feature(self) -> str:
@@ -170,20 +161,20 @@ FORMAT = 1
 
 
 def feature_list(attributes: AttributeSet, vocabulary: Vocabulary = NO_VOCABULARY) -> FeatureList:
-    """Every declared attribute that may be a feature, the response history and the crosses, in a fixed order.
+    """The columns that features.yaml declares, in a fixed order whatever the file's; without it every declared
 
-    Attributes without declared levels (strings, open sets) need a vocabulary; without one they have no columns.
+    attribute that may be a feature, the response history and the crosses. Attributes without declared levels
+    (strings, open sets) need a vocabulary; without one they have no columns.
     """
-    features = [a for a in attributes.by_name.values() if a.feature and not a.protected]
-    features.sort(key=lambda attribute: attribute.qualified)
+    declared = attributes.features
     columns = [
-        *_of_scopes(features, ("customer", "context"), (Part.COMMON, vocabulary)),
-        *_of_place(vocabulary),
-        *_of_scopes(features, ("offer",), (Part.OFFER, vocabulary)),
-        *_of_offer(vocabulary),
-        *_of_scopes(features, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
-        *_of_history(),
-        *(Column(name, Part.OWN, source, Transform.NAMED) for name, source in OWN.items()),
+        *_of_scopes(attributes, ("customer", "context"), (Part.COMMON, vocabulary)),
+        *_of_place(declared, vocabulary),
+        *_of_scopes(attributes, ("offer",), (Part.OFFER, vocabulary)),
+        *_of_offer(declared, vocabulary),
+        *_of_scopes(attributes, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
+        *_of_history(declared.history),
+        *_of_crosses(declared),
     ]
     return FeatureList(FORMAT, tuple(columns))
 
@@ -199,54 +190,111 @@ def check_protected(features: FeatureList, attributes: AttributeSet) -> None:
             raise InvalidInput("MODEL_PROTECTED", message)
 
 
-def _of_scopes(features: Sequence[Attribute], scopes: Sequence[str], into: tuple[Part, Vocabulary]) -> Iterator[Column]:
+def _of_scopes(attributes: AttributeSet, scopes: Sequence[str], into: tuple[Part, Vocabulary]) -> Iterator[Column]:
     part, vocabulary = into
-    for attribute in features:
-        if attribute.scope not in scopes or attribute.qualified in OWN.values():
+    for _, attribute in sorted(attributes.by_name.items()):
+        if attribute.scope not in scopes or attribute.protected or not attribute.feature:
             continue
         for source in [f"{attribute.qualified}.{key}" for key in attribute.keys] or [attribute.qualified]:
-            yield from _of_fact(attribute, source, part, vocabulary.get(source, ()))
+            how = attributes.features.of(attribute.qualified, source)
+            if how is not None:
+                yield from _of_fact(_Source(attribute, source, part, how), vocabulary.get(source, ()))
 
 
-def _of_fact(attribute: Attribute, source: str, part: Part, seen: tuple[str, ...]) -> Iterator[Column]:
-    def column(name: str, transform: Transform) -> Column:
-        return Column(name, part, source, transform, fresh_ms=attribute.fresh_ms, attribute=attribute.qualified)
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One fact that becomes columns."""
 
-    kind = attribute.kind
-    if kind in (Kind.ENUM, Kind.STRING):
-        levels = (attribute.levels or seen)[:MAX_CODES]
-        if levels:
-            yield msgspec.structs.replace(column(source, Transform.CODE), levels=levels)
-    elif kind is Kind.SET:
-        yield column(f"{source}#", Transform.SIZE)
-        for member in (attribute.levels or seen)[:MAX_MEMBERS]:
-            yield msgspec.structs.replace(column(f"{source}={member}", Transform.MEMBER), member=member)
+    attribute: Attribute
+    name: str
+    part: Part
+    how: Declared
+
+    def column(self, tail: str, transform: Transform, *, ordered: bool = True) -> Column:
+        return Column(
+            f"{self.name}{tail}",
+            self.part,
+            self.name,
+            transform,
+            fresh_ms=self.attribute.fresh_ms,
+            attribute=self.attribute.qualified,
+            monotone=self.how.monotone if ordered else 0,
+        )
+
+    def wants(self, form: str, usual: bool = True) -> bool:
+        return form in self.how.forms if self.how.forms else usual
+
+
+def _of_fact(source: _Source, seen: tuple[str, ...]) -> Iterator[Column]:
+    levels = source.attribute.levels or seen
+    if source.attribute.kind in (Kind.ENUM, Kind.STRING):
+        yield from _of_levels(source, levels)
+    elif source.attribute.kind is Kind.SET:
+        if source.wants("size"):
+            yield source.column("#", Transform.SIZE, ordered=False)
+        for member in levels[:MAX_MEMBERS] if source.wants("members") else ():
+            yield _member_of(source.column(f"={member}", Transform.MEMBER, ordered=False), member)
     else:
-        yield column(source, _PLAIN.get(kind, Transform.NUMBER))
-        for transform in (Transform.SIN, Transform.COS) if source in CYCLES else ():
-            yield msgspec.structs.replace(column(f"{source}~{transform}", transform), period=CYCLES[source])
+        yield from _of_number(source)
+
+
+def _of_levels(source: _Source, levels: tuple[str, ...]) -> Iterator[Column]:
+    if levels and source.wants("code"):
+        column = source.column("", Transform.CODE, ordered=source.attribute.ordered)
+        yield msgspec.structs.replace(column, levels=levels[:MAX_CODES])
+    for level in levels[:MAX_MEMBERS] if source.wants("each", usual=False) else ():
+        yield _member_of(source.column(f"={level}", Transform.IS, ordered=False), level)
+
+
+def _of_number(source: _Source) -> Iterator[Column]:
+    plain = _PLAIN.get(source.attribute.kind, Transform.NUMBER)
+    if source.wants(plain):
+        yield source.column("", plain)
+    cyclic = source.name in CYCLES and source.wants("cycle")
+    for transform in (Transform.SIN, Transform.COS) if cyclic else ():
+        column = source.column(f"~{transform}", transform, ordered=False)
+        yield msgspec.structs.replace(column, period=CYCLES[source.name])
+    if source.wants(AGAINST_RECENT, usual=False):
+        column = source.column(f".{AGAINST_RECENT}", Transform.NUMBER)
+        yield msgspec.structs.replace(column, source=column.name)
+
+
+def _member_of(column: Column, member: str) -> Column:
+    return msgspec.structs.replace(column, member=member)
 
 
 _PLAIN = {Kind.BOOLEAN: Transform.FLAG, Kind.DATETIME: Transform.SINCE, Kind.DURATION: Transform.HOURS}
 
 
-def _of_place(vocabulary: Vocabulary) -> Iterator[Column]:
-    yield Column("place.status", Part.COMMON, "place.status", Transform.CODE, levels=STATUSES)
-    for fence in vocabulary.get("place.fence", ())[:MAX_MEMBERS]:
+def _of_place(declared: DeclaredFeatures, vocabulary: Vocabulary) -> Iterator[Column]:
+    if declared.of("place.status") is not None:
+        yield Column("place.status", Part.COMMON, "place.status", Transform.CODE, levels=STATUSES)
+    fences = vocabulary.get("place.fence", ()) if declared.of("place.fence") is not None else ()
+    for fence in fences[:MAX_MEMBERS]:
         yield Column(f"place.fence={fence}", Part.COMMON, "place.fence", Transform.MEMBER, member=fence)
 
 
-def _of_offer(vocabulary: Vocabulary) -> Iterator[Column]:
-    yield Column("offer.starting_mean", Part.OFFER, "offer.starting_mean", Transform.NUMBER)
+def _of_offer(declared: DeclaredFeatures, vocabulary: Vocabulary) -> Iterator[Column]:
+    mean = declared.of("offer.starting_mean")
+    if mean is not None:
+        name = "offer.starting_mean"
+        yield Column(name, Part.OFFER, name, Transform.NUMBER, monotone=mean.monotone)
     known = vocabulary.get("offer.id", ())[:MAX_CODES]
-    if known:
+    if known and declared.of("offer.id") is not None:
         yield Column("offer.id", Part.OFFER, "offer.id", Transform.CODE, levels=known)
 
 
-def _of_history() -> Iterator[Column]:
-    for level in LEVELS:
-        for response in RESPONSES:
-            for window in WINDOWS:
+def _of_history(declared: DeclaredHistory) -> Iterator[Column]:
+    for level in declared.about:
+        for response in declared.responses:
+            for window in declared.windows:
                 name = f"history.{level}.{response}.{window}"
                 yield Column(name, Part.HISTORY, f"{level}.{response}", Transform.COUNT)
-        yield Column(f"history.{level}.exposed.since", Part.HISTORY, f"{level}.exposed", Transform.SINCE)
+        if "exposed" in declared.responses:
+            yield Column(f"history.{level}.exposed.since", Part.HISTORY, f"{level}.exposed", Transform.SINCE)
+
+
+def _of_crosses(declared: DeclaredFeatures) -> Iterator[Column]:
+    for name, cross in declared.crosses.items():
+        column = Column(name, Part.OWN, cross.named_by, Transform.NAMED, monotone=cross.monotone)
+        yield msgspec.structs.replace(column, member=cross.form)

@@ -1,6 +1,5 @@
 """Fit: rows and outcomes -> LightGBM trees. Deterministic: seed, rows and recipe decide every byte."""
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -10,11 +9,9 @@ from numpy.typing import NDArray
 
 from scoring.dataset import Dataset
 from scoring.features import FeatureList, Part, Rows
-from scoring.history import COLUMNS, NOTHING
+from scoring.history import NOTHING
 from streams.bucket import bucket
 
-MONOTONE = {"offer.discount": 1}
-"""A deeper discount never lowers the propensity."""
 _RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
 
 
@@ -71,7 +68,7 @@ def grow_to(booster: lightgbm.Booster, rounds: int) -> None:
 def seedling(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> lightgbm.Booster:
     """A booster without trees, which will be grown from the rows at `spots`."""
     recipe = run.recipe
-    constraints = [MONOTONE.get(name, 0) for name in dataset.features.names]
+    constraints = [column.monotone for column in dataset.features.columns]
     parameters = {
         "objective": "binary",
         "num_leaves": recipe.leaves,
@@ -104,10 +101,9 @@ def text_of(booster: lightgbm.Booster) -> str:
 def without_history(rows: Rows, features: FeatureList) -> Rows:
     """The same rows for a customer who has never been shown anything."""
     changed = rows.copy()
-    blank = dict(zip(COLUMNS, NOTHING * (len(COLUMNS) // len(NOTHING)), strict=True))
     for spot, column in enumerate(features.columns):
         if column.part is Part.HISTORY:
-            changed[:, spot] = blank.get(column.name, math.nan)
+            changed[:, spot] = NOTHING[column.name]
     return changed
 
 

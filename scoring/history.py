@@ -5,50 +5,80 @@ Read from the masked profile's counters, as they stood when the decision was mad
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features import LEVELS, RESPONSES, WINDOWS, Rows
+from scoring.features import Rows
+from streams.declared_features import EVERY, LEVELS, RESPONSES, WINDOWS
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS
 from streams.profile import BUCKET_MS, CounterKey, MaskedProfile, bucket_of
 
-WIDTH = len(RESPONSES) * len(WINDOWS) + 1
-"""Columns per level: every response in every window, then hours since the last exposure."""
-COLUMNS = tuple(
-    name
-    for level in LEVELS
-    for name in (
-        *(f"history.{level}.{response}.{window}" for response in RESPONSES for window in WINDOWS),
-        f"history.{level}.exposed.since",
-    )
-)
-"""The columns of `history`, in order."""
-NOTHING: tuple[float, ...] = (0.0,) * (WIDTH - 1) + (math.nan,)
-_NONE_OF_ANY = np.tile(NOTHING, len(LEVELS))
-_PLACES = {response: number * len(WINDOWS) for number, response in enumerate(RESPONSES)}
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which responses are counted, and where they stand: per level every response in every window, then hours since
+
+    the last exposure.
+    """
+
+    responses: tuple[str, ...] = EVERY.history.responses
+    places: Mapping[str, int] = field(init=False, compare=False)
+    """Response -> its first column."""
+    nothing: tuple[float, ...] = field(init=False, compare=False)
+    """A level nobody responded to."""
+    none_of_any: NDArray[np.float64] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        nothing = (0.0,) * (len(self.responses) * len(WINDOWS)) + (math.nan,)
+        places = {response: number * len(WINDOWS) for number, response in enumerate(self.responses)}
+        object.__setattr__(self, "places", places)
+        object.__setattr__(self, "nothing", nothing)
+        object.__setattr__(self, "none_of_any", np.tile(nothing, len(LEVELS)))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Their names, in order."""
+        return tuple(
+            name
+            for level in LEVELS
+            for name in (
+                *(f"history.{level}.{response}.{window}" for response in self.responses for window in WINDOWS),
+                f"history.{level}.exposed.since",
+            )
+        )
+
+
+USUAL = Shape()
+EVERYTHING = Shape(RESPONSES)
+COLUMNS = EVERYTHING.columns
+"""Every column there can be."""
+NOTHING: Mapping[str, float] = dict(zip(COLUMNS, EVERYTHING.none_of_any.tolist(), strict=True))
+"""What each column says of a customer who was never shown anything."""
 
 About = tuple[str, str]
 """(level, id of the offer, collection or campaign); ("any", "") for all."""
 Tallies = Mapping[About, Sequence[float]]
 _ALL: About = ("any", "")
 _NEVER = -1
+EXPOSED = "exposed"
 
 
-def tally(profile: MaskedProfile, now: Millis) -> Tallies:
-    """Responses up to `now`, by what they were about: lists of WIDTH numbers.
+def tally(profile: MaskedProfile, now: Millis, shape: Shape = USUAL) -> Tallies:
+    """Responses up to `now`, by what they were about: as many numbers as a level of the shape has columns.
 
     A window counts every 15-minute bucket it touches, as caps do.
     """
     sums: dict[About, list[int]] = {}
     day, week, current = bucket_of(now - DAY_MS), bucket_of(now - 7 * DAY_MS), bucket_of(now)
     for key, buckets in profile.counters.items():
-        if key[0] in _PLACES:
-            _add(sums, key, _within(buckets, (day, week, current)))
+        if key[0] in shape.places:
+            _add(sums, key, shape, _within(buckets, (day, week, current)))
     for key, number in profile.lifetime.items():
-        if key[0] in _PLACES:
-            _add(sums, key, (0, 0, number, _NEVER))
+        if key[0] in shape.places:
+            _add(sums, key, shape, (0, 0, number, _NEVER))
     named = (about for about in sums if about[1] or about == _ALL)  # offers without a collection share none
     return {about: [*sums[about][:-1], _age_h(sums[about][-1], current)] for about in named}
 
@@ -72,17 +102,17 @@ def _within(buckets: Mapping[int, int], bounds: tuple[int, int, int]) -> Windowe
     return in_day, in_week, ever, newest
 
 
-def _add(sums: dict[About, list[int]], key: CounterKey, windowed: Windowed) -> None:
+def _add(sums: dict[About, list[int]], key: CounterKey, shape: Shape, windowed: Windowed) -> None:
     response, offer_id, campaign_id, collection, *_ = key
-    place = _PLACES[response]
+    place = shape.places[response]
     for about in (_ALL, ("offer", offer_id), ("collection", collection), ("campaign", campaign_id)):
         held = sums.get(about)
         if held is None:
-            held = sums[about] = [0] * (WIDTH - 1) + [_NEVER]
+            held = sums[about] = [0] * (len(shape.nothing) - 1) + [_NEVER]
         held[place] += windowed[0]
         held[place + 1] += windowed[1]
         held[place + 2] += windowed[2]
-        if place == 0 and windowed[3] > held[-1]:
+        if response == EXPOSED and windowed[3] > held[-1]:
             held[-1] = windowed[3]
 
 
@@ -91,16 +121,23 @@ def _age_h(bucket: int, current: int) -> float:
     return math.nan if bucket == _NEVER else (current - bucket) * BUCKET_MS / HOUR_MS
 
 
-def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp], into: Rows | None = None) -> Rows:
-    """(n items, len(COLUMNS)): the customer's responses to each item. `into`: where to write them.
+def history(
+    tallies: Tallies,
+    codes: Mapping[About, int],
+    items: NDArray[np.intp],
+    into: Rows | None = None,
+    shape: Shape = USUAL,
+) -> Rows:
+    """(n items, columns of the shape): the customer's responses to each item. `into`: where to write them.
 
     `items` (n, 3): the codes of each item's offer, collection and campaign; what has no code is none of them.
     """
-    values = np.empty((len(items), len(COLUMNS))) if into is None else into
-    values[:] = _NONE_OF_ANY
+    width = len(shape.nothing)
+    values = np.empty((len(items), len(shape.none_of_any))) if into is None else into
+    values[:] = shape.none_of_any
     if not tallies:
         return values
-    values[:, :WIDTH] = tallies.get(_ALL, NOTHING)
+    values[:, :width] = tallies.get(_ALL, shape.nothing)
     met = sorted([(codes[about], numbers) for about, numbers in tallies.items() if about in codes])
     if not met:
         return values
@@ -110,5 +147,5 @@ def history(tallies: Tallies, codes: Mapping[About, int], items: NDArray[np.intp
     item, level = np.nonzero(known[spots] == items)
     if len(item):
         numbers = np.array([numbers for _, numbers in met])
-        values.reshape(len(items), len(LEVELS), WIDTH)[item, level + 1] = numbers[spots[item, level]]
+        values.reshape(len(items), len(LEVELS), width)[item, level + 1] = numbers[spots[item, level]]
     return values

@@ -63,7 +63,7 @@ class JsonLog:
             for number, ((scope, short), kind) in enumerate(sorted(found.items()), 1)
         )
         given = (attribute for name, attribute in self.declared.by_name.items() if name not in _BUILT_IN)
-        return attribute_set((*given, *more))
+        return attribute_set((*given, *more), self.declared.features)
 
     def _lines(self) -> Iterator[tuple[int, LogLine]]:
         try:

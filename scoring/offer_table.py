@@ -35,8 +35,8 @@ class OfferColumns:
     width: int
     since: tuple[int, ...]
     """Columns in hours from an instant: the table holds minus the instant, the decision's own hours are added."""
-    crosses: tuple[str, ...]
-    """Offer facts that name another fact."""
+    crosses: tuple[tuple[str, str], ...]
+    """(offer fact that names another fact, what of that one is meant; empty: itself)."""
     named: Mapping[str, int]
     """Name of a fact -> its column in the whole row."""
     exposures: Callable[[OfferId], int]
@@ -124,9 +124,12 @@ class OfferTable:
             generation.spots[facts.offer_id] = (facts, spot)
         return spot
 
-    def _named(self, known: FactDict, cross: str) -> int:
-        name: Value = known[cross][0] if cross in known else ""
-        return self._columns.named.get(name, NONE) if isinstance(name, str) else NONE
+    def _named(self, known: FactDict, cross: tuple[str, str]) -> int:
+        source, form = cross
+        name: Value = known[source][0] if source in known else ""
+        if not isinstance(name, str):
+            return NONE
+        return self._columns.named.get(f"{name}.{form}" if form else name, NONE)
 
     def _next(self, room: int) -> _Generation:
         """Twice the room with everything known, or, past MOST, an empty one."""

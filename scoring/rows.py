@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scoring.encoding import Reader, read, readers
 from scoring.features import FeatureList, Part, Rows, Scorable, Transform
-from scoring.history import COLUMNS, history, tally
+from scoring.history import COLUMNS, EVERYTHING, USUAL, Shape, history, tally
 from scoring.lineup import Lineup, lined_up
 from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
 from streams.errors import InvalidInput
@@ -35,8 +35,10 @@ class Plan:
     """Where each part stands in a row."""
     common: tuple[Reader, ...]
     subject: tuple[Reader, ...]
+    shape: Shape
+    """Which responses are counted."""
     picks: NDArray[np.intp] | None
-    """Which of history.COLUMNS the list holds; None: all of them, in their order."""
+    """Which of the shape's columns the list holds; None: all of them, in their order."""
     offers: OfferTable
 
 
@@ -54,15 +56,22 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
     if order != sorted(order) or len(set(features.names)) != len(features.names) or unknown:
         found = f"unknown columns {', '.join(sorted(unknown))}" if unknown else "columns out of order or twice"
         raise InvalidInput("FEATURES_INVALID", f"the feature list has {found}; train a new model with this version")
+    shape = _shape(told)
     bounds = [sum(part < number for part in order) for number in range(len(parts) + 1)]
     return Plan(
         features=features,
         spans={part: slice(begin, end) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)},
         common=readers(features.of_part(Part.COMMON)),
         subject=readers(features.of_part(Part.SUBJECT)),
-        picks=None if told == COLUMNS else np.array([COLUMNS.index(name) for name in told], dtype=np.intp),
+        shape=shape,
+        picks=None if told == shape.columns else np.array([shape.columns.index(name) for name in told], dtype=np.intp),
         offers=OfferTable(_offer_columns(features, exposures)),
     )
+
+
+def _shape(told: Sequence[str]) -> Shape:
+    """The least that has these columns; the usual one where it does."""
+    return USUAL if set(told) <= set(USUAL.columns) else EVERYTHING
 
 
 def rows(inputs: DecisionInputs, items: Sequence[Scorable], plan: Plan) -> Rows:
@@ -82,10 +91,11 @@ def rows_of(inputs: DecisionInputs, lineup: Lineup, plan: Plan, found: Found) ->
     made[:, spans[Part.OFFER]] = found.rows(inputs.now)
     made[:, spans[Part.SUBJECT]] = _subjects(inputs, lineup, plan)
     told = made[:, spans[Part.HISTORY]]
+    tallies = tally(inputs.profile, inputs.now, plan.shape)
     if plan.picks is None:
-        history(tally(inputs.profile, inputs.now), found.numbers, found.codes, told)
-    else:
-        told[:] = history(tally(inputs.profile, inputs.now), found.numbers, found.codes)[:, plan.picks]
+        history(tallies, found.numbers, found.codes, told, plan.shape)
+    elif len(plan.picks):
+        told[:] = history(tallies, found.numbers, found.codes, shape=plan.shape)[:, plan.picks]
     made[:, spans[Part.OWN]] = _own(made, found.named)
     return made
 
@@ -123,7 +133,7 @@ def _offer_columns(features: FeatureList, exposures: Callable[[OfferId], int]) -
         readers=readers(own),
         width=len(own),
         since=tuple(spot for spot, column in enumerate(own) if column.transform is Transform.SINCE),
-        crosses=tuple(column.source for column in features.of_part(Part.OWN)),
+        crosses=tuple((column.source, column.member) for column in features.of_part(Part.OWN)),
         named=named,
         exposures=exposures,
     )

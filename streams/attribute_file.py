@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streams.attributes import BUILT_IN, SCOPES, Attribute, AttributeSet, Kind, attribute_set
 from streams.errors import InvalidInput
-from streams.events import APP_EVENTS, CONTRACTS
+from streams.events import APP_EVENTS, CONTRACTS, OUTCOMES
 from streams.findings import Finding, a, did_you_mean, has_errors, listed, shown
 from streams.positioned_yaml import Node, TextNode, read_file
 from streams.sheet import Sheet
@@ -15,6 +15,7 @@ from streams.units import duration_ms, is_currency
 FILE = "attributes.yaml"
 FIRST_RESERVED = 9_000
 """Field numbers from here on belong to Offing's own attributes."""
+FROM_FUTURE = "FEATURE_FROM_FUTURE"
 MAX_LEVELS = 256
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PURPOSE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -143,6 +144,10 @@ class _Reader:
             self.sheet.error(
                 fields["feature"], "KEYS_TOGETHER", f"{name} is protected, so it is never a feature.", hint
             )
+        event = fields.get("event")
+        if feature and isinstance(event, TextNode) and event.text in OUTCOMES:
+            message = f"{name} is set by {event.text}, which comes after the decision that a feature is for."
+            self.sheet.error(fields.get("feature", event), FROM_FUTURE, message, "Add 'feature: false'.")
         return feature
 
     def levels(self, kind: Kind, fields: Mapping[str, Node], name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from streams.declared_features import EVERY, DeclaredFeatures
 from streams.errors import InvalidInput
 from streams.ids import Millis
 from streams.instant import parse_instant
@@ -189,6 +190,8 @@ class AttributeSet:
     """Every declared and built-in attribute, by qualified name (keyed ones under their bare name)."""
 
     by_name: Mapping[str, Attribute]
+    features: DeclaredFeatures = EVERY
+    """Which of them a model looks at, and how."""
     by_number: Mapping[int, Attribute] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -207,7 +210,7 @@ class AttributeSet:
         return found
 
 
-def attribute_set(declared: tuple[Attribute, ...]) -> AttributeSet:
+def attribute_set(declared: tuple[Attribute, ...], features: DeclaredFeatures = EVERY) -> AttributeSet:
     """Declared attributes plus the built-in ones. Raises InvalidInput ATTRIBUTE_TWICE or ATTRIBUTE_NUMBER."""
     names: dict[str, Attribute] = {}
     numbers: dict[int, str] = {}
@@ -220,4 +223,4 @@ def attribute_set(declared: tuple[Attribute, ...]) -> AttributeSet:
             raise InvalidInput("ATTRIBUTE_NUMBER", message)
         names[attribute.qualified] = attribute
         numbers[attribute.number] = attribute.qualified
-    return AttributeSet(names)
+    return AttributeSet(names, features)

@@ -154,12 +154,14 @@ CONTRACTS: Mapping[str, type] = {
     "venue.capacity": VenueCapacity,
     "season.override": SeasonOverride,
 }
+OUTCOMES = frozenset({"offer.exposed", "offer.clicked", "offer.dismissed", "offer.redeemed"})
+"""What becomes of a decision's items: all of it is later than the decision."""
 APP_EVENTS = frozenset(
     {"customer.preferences", "customer.consent", "customer.device", "customer.location",
      "offer.exposed", "offer.clicked", "offer.dismissed"}
 )  # fmt: skip
 """What a customer's own token may send."""
-COUNTED = frozenset({"offer.exposed", "offer.clicked", "offer.dismissed", "offer.redeemed", "customer.friend_booked"})
+COUNTED = OUTCOMES | {"customer.friend_booked"}
 """Events that move a counter, so they must be applied exactly once; the others are last-write-wins."""
 
 

@@ -13,6 +13,9 @@ REDUCED_DAYS = 30
 """A reduction that began longer ago is a price like any other: nothing is crossed out."""
 KEPT_DAYS = PRIOR_DAYS + REDUCED_DAYS
 
+LEAST_DAYS = 7
+"""A recent level is the mean of at least so many days; with fewer there is none."""
+
 FareDay = tuple[int, int, int]
 """(days since 1970 in UTC, lowest fare in force on that day, fare in force at its end), both in minor units."""
 FareDays = tuple[FareDay, ...]
@@ -73,6 +76,22 @@ def lowest_since(days: FareDays, first: int) -> tuple[int, int] | None:
     found = [(lowest if day == first else last, day), *((low, at) for at, low, _ in days[len(before) :])]
     least = min(low for low, _ in found)
     return least, min(at for low, at in found if low == least)
+
+
+def recent_level(days: FareDays, today: int) -> float | None:
+    """Mean over the PRIOR_DAYS before `today` of the fare in force at each day's end; None: too few are known.
+
+    >>> recent_level(((20_000, 8000, 8000), (20_020, 5000, 5000)), 20_030)
+    7000.0
+    >>> recent_level(((20_025, 8000, 8000),), 20_030) is None
+    True
+    """
+    first = today - PRIOR_DAYS
+    changes = [(max(day, first), last) for day, _, last in days if day < today]
+    ends = [day for day, _ in changes[1:]] + [today]
+    spans = [(end - begin, fare) for (begin, fare), end in zip(changes, ends, strict=True) if end > begin]
+    known = sum(length for length, _ in spans)
+    return sum(length * fare for length, fare in spans) / known if known >= LEAST_DAYS else None
 
 
 def _until(days: FareDays, newest: int) -> FareDays:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.features import Scorable, feature_list
-from scoring.history import COLUMNS, history, tally
+from scoring.history import USUAL, history, tally
 from scoring.offer_table import abouts
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.profile import CounterKey, MaskedProfile, bucket_of
@@ -29,7 +29,7 @@ def told(item: Scorable, counters: dict[CounterKey, dict[int, int]], **lifetime:
     own = abouts(item[0])
     codes = {about: code for code, about in enumerate((("offer", "another"), *own))}
     items = np.array([[codes[about] for about in own]])
-    return dict(zip(COLUMNS, history(tallies, codes, items)[0].tolist(), strict=True))
+    return dict(zip(USUAL.columns, history(tallies, codes, items)[0].tolist(), strict=True))
 
 
 def at(ago_ms: int) -> int:
@@ -37,7 +37,7 @@ def at(ago_ms: int) -> int:
 
 
 def test_the_columns_are_those_of_the_feature_list() -> None:
-    assert tuple(name for name in feature_list(ATTRIBUTES).names if name.startswith("history.")) == COLUMNS
+    assert tuple(name for name in feature_list(ATTRIBUTES).names if name.startswith("history.")) == USUAL.columns
 
 
 def test_windows_count_the_buckets_they_touch_and_the_lifetime_counts_what_fell_out() -> None:

@@ -1,0 +1,93 @@
+"""What features.yaml declares: which attributes become features, in which form, under which constraint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+UP, DOWN = 1, -1
+"""A greater value never lowers, or never raises, the propensity."""
+MONOTONE: Mapping[str, int] = MappingProxyType({"offer.discount": UP})
+"""Where nothing else is declared: a deeper discount never lowers the propensity."""
+CYCLES: Mapping[str, float] = MappingProxyType(
+    {"context.local_hour": 24.0, "context.weekday": 7.0, "context.month": 12.0}
+)
+"""Facts that come round again: they get a sine and a cosine beside their raw value."""
+BESIDE = ("offer.id", "offer.starting_mean", "place.fence", "place.status")
+"""Sources of features that are no attributes."""
+AGAINST_RECENT = "against_recent"
+"""A fare over its mean of the 30 days before (streams.fare_history), a fact beside the fare's own."""
+LEVELS = ("any", "offer", "collection", "campaign")
+"""Whose responses a history column counts: all of the customer's, or those to this candidate's offer, ..."""
+RESPONSES = ("exposed", "clicked", "dismissed", "redeemed")
+WINDOWS = ("24h", "7d", "ever")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """How one attribute becomes columns."""
+
+    forms: tuple[str, ...] = ()
+    """`number`, `code`, `each`, ...; empty: as its type usually does."""
+    monotone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """A column that is another fact's value: which one, the offer says."""
+
+    named_by: str
+    """The offer attribute whose value is a fact's name."""
+    form: str = ""
+    """AGAINST_RECENT: the named fare's; empty: the fact itself."""
+    monotone: int = 0
+
+
+OWN: Mapping[str, Cross] = MappingProxyType(
+    {
+        "own_kind": Cross("offer.affinity"),
+        "own_fare": Cross("offer.price_source"),
+        "own_room": Cross("offer.room_source"),
+    }
+)
+"""`affinity: customer.bar_visits` makes `own_kind` how often this customer visits this offer's kind of venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredHistory:
+    """Whose responses are counted, which ones, over which time before the decision."""
+
+    about: tuple[str, ...] = LEVELS
+    responses: tuple[str, ...] = RESPONSES[:3]
+    windows: tuple[str, ...] = WINDOWS
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFeatures:
+    """features.yaml."""
+
+    listed: Mapping[str, Declared] | None = None
+    """Attribute, fact of a keyed one, or one of BESIDE -> how; None: every attribute that may be a feature."""
+    crosses: Mapping[str, Cross] = field(default_factory=lambda: OWN)
+    """Column -> cross."""
+    history: DeclaredHistory = DeclaredHistory()
+
+    def of(self, attribute: str, fact: str = "") -> Declared | None:
+        """How an attribute's fact becomes columns; None: it does not.
+
+        >>> EVERY.of("offer.discount"), EVERY.of("offer.affinity")
+        (Declared(forms=(), monotone=1), None)
+        """
+        if self.listed is not None:
+            return self.listed.get(fact) or self.listed.get(attribute)
+        named = any(cross.named_by == attribute for cross in self.crosses.values())
+        return None if named else Declared(monotone=MONOTONE.get(attribute, 0))
+
+    def recent_of(self, fare: str, attribute: str) -> bool:
+        """Whether some feature reads how this fare stands against its recent level."""
+        how = self.of(attribute, fare)
+        listed = how is not None and AGAINST_RECENT in how.forms
+        return listed or any(cross.form == AGAINST_RECENT for cross in self.crosses.values())
+
+
+EVERY = DeclaredFeatures()
+"""Without a file."""
