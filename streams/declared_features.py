@@ -67,6 +67,8 @@ class DeclaredFeatures:
 
     listed: Mapping[str, Declared] | None = None
     """Attribute, fact of a keyed one, or one of BESIDE -> how; None: every attribute that may be a feature."""
+    others: bool = False
+    """Whether attributes that are not listed are features too, as their type says."""
     crosses: Mapping[str, Cross] = field(default_factory=lambda: OWN)
     """Column -> cross."""
     history: DeclaredHistory = DeclaredHistory()
@@ -78,7 +80,9 @@ class DeclaredFeatures:
         (Declared(forms=(), monotone=1), None)
         """
         if self.listed is not None:
-            return self.listed.get(fact) or self.listed.get(attribute)
+            found = self.listed.get(fact) or self.listed.get(attribute)
+            if found is not None or not self.others:
+                return found
         named = any(cross.named_by == attribute for cross in self.crosses.values())
         return None if named else Declared(monotone=MONOTONE.get(attribute, 0))
 

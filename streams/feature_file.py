@@ -30,7 +30,7 @@ from streams.positioned_yaml import MapNode, Node, TextNode, read_file
 from streams.sheet import Sheet
 
 FILE = "features.yaml"
-KEYS = ("version", "features", "crosses", "history")
+KEYS = ("version", "features", "others", "crosses", "history")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 DIRECTIONS = {"up": UP, "down": DOWN, "none": 0}
 NUMBER, CODE, EACH, MEMBERS, SIZE, CYCLE = "number", "code", "each", "members", "size", "cycle"
@@ -73,9 +73,18 @@ class _Reader:
         if "version" in fields:
             self.sheet.integer(fields["version"], "version", 1, 1)
         listed = self.listed(fields["features"]) if "features" in fields else None
+        others = self.others(fields)
         crosses = self.crosses(fields["crosses"]) if "crosses" in fields else EVERY.crosses
         history = self.history(fields["history"]) if "history" in fields else EVERY.history
-        return DeclaredFeatures(listed, crosses, history)
+        return DeclaredFeatures(listed, others, crosses, history)
+
+    def others(self, fields: Mapping[str, Node]) -> bool:
+        if "others" not in fields:
+            return False
+        if "features" not in fields:
+            hint = "Remove 'others': without 'features' every attribute is one."
+            self.sheet.error(fields["others"], "KEYS_TOGETHER", "others is there without 'features'.", hint)
+        return self.sheet.boolean(fields["others"], "others") or False
 
     def listed(self, node: Node) -> Mapping[str, Declared]:
         found: dict[str, Declared] = {}

@@ -22,7 +22,7 @@ GOOD = [block for kind, block, _ in BLOCKS if kind == "yaml"]
 BAD = [(block, said) for kind, block, said in BLOCKS if kind == "yaml bad"]
 WHOLE = next(block for block in GOOD if block.startswith("campaign:"))
 LANGUAGE = ("campaign*.py", "deployment_files.py", "folder.py", "plurals.py", "template.py")
-READING = ("units.py", "sheet.py", "positioned_yaml.py", "attribute_file.py")
+READING = ("units.py", "sheet.py", "positioned_yaml.py", "attribute_file.py", "feature_file.py")
 FEW = "TAB|BOM|TAG|ANCHOR|UNREADABLE"
 RAISED = {"ATTRIBUTES_INVALID"}
 """Not a finding: what loading attributes alone raises with all of them."""
@@ -83,6 +83,7 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
         "UNREADABLE", "FILE_TOO_BIG", "WRONG_SUFFIX", "FILE_MISSING", "FOLDER_MISSING",
         "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
         "UNKNOWN_OFFER", "UNKNOWN_REGION", "SCHEDULE_OVER", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
+        "NO_FEATURE", "FEATURE_FROM_FUTURE",
         "CONDITION_CIRCLE", "CONDITION_TOO_BIG", "BUDGET_ABOVE_POLICY",
         "ENDS_AFTER_SALE", "LIMIT_ABOVE_STOCK", "FENCE_TOO_FINE",
     }  # fmt: skip

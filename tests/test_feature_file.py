@@ -9,6 +9,7 @@ from offers.folder import load_folder
 from offers.market_names import market_names
 from scoring.features import FeatureList, Transform, feature_list
 from scoring.rows import plan
+from streams.attribute_file import read_attributes
 from streams.attributes import Attribute, AttributeSet, Kind, attribute_set
 from streams.declared_features import EVERY, Cross, Declared, DeclaredFeatures
 from streams.feature_file import read_features
@@ -102,6 +103,13 @@ history: {about: [any], responses: [clicked], windows: [7 d]}
     ]
 
 
+def test_what_is_not_listed_may_stay_a_feature_as_its_type_says(tmp_path: Path) -> None:
+    features = listed(tmp_path, "features: [customer.bar_visits: {monotone: up}]\nothers: true\n")
+    assert features.names == feature_list(SET, VOCABULARY).names
+    constrained = {column.name: column.monotone for column in features.columns if column.monotone}
+    assert constrained == {"customer.bar_visits": 1, "offer.discount": 1}
+
+
 def test_one_fare_of_several_may_be_a_feature(tmp_path: Path) -> None:
     names = listed(tmp_path, "features: [market.fare.cabin]").names
     assert [name for name in names if name.startswith("market.")] == ["market.fare.cabin"]
@@ -131,7 +139,8 @@ BAD = [
      "up to the decision are under 'history'."),
     ("features: [customer.taken: {as: number}]", "2:12: FEATURE_FROM_FUTURE customer.taken is set by offer.redeemed, "
      "which comes after the decision. Remove it: responses up to the decision are under 'history'."),
-    ("features: [customer.town: {az: each}]", "2:28: UNKNOWN_KEY customer.town has no key 'az'. Its keys: as, monotone."),
+    ("features: [customer.town: {az: each}]", "2:28: UNKNOWN_KEY customer.town has no key 'az'. Its keys: as, "
+     "monotone."),
     ("features: [customer.town: {as: eech}]", "2:32: UNKNOWN_CHOICE customer.town.as cannot be 'eech'. "
      "One of: code, each. Did you mean 'each'?"),
     ("features: [customer.mood: {as: cycle}]", "2:32: UNKNOWN_CHOICE customer.mood.as cannot be 'cycle'. "
@@ -157,6 +166,8 @@ BAD = [
      "Write one of: 24 h, 7 d, ever."),
     ("history: {about: []}", "2:18: EMPTY_LIST history.about is an empty list. Name something, or remove the key."),
     ("feature: [customer.town]", "2:1: UNKNOWN_KEY features.yaml has no key 'feature'. Did you mean 'features'?"),
+    ("others: true", "2:9: KEYS_TOGETHER others is there without 'features'. Remove 'others': without 'features' every "
+     "attribute is one."),
     ("version: 2", "2:1: DUPLICATE_KEY 'version' is there twice, first in line 1. Remove or rename one."),
 ]  # fmt: skip
 
@@ -164,6 +175,18 @@ BAD = [
 @pytest.mark.parametrize(("text", "finding"), BAD, ids=[text for text, _ in BAD])
 def test_each_mistake_is_found_at_its_place_with_its_mend(tmp_path: Path, text: str, finding: str) -> None:
     assert read(tmp_path, text)[1][:1] == [finding]
+
+
+def test_an_attribute_that_outcomes_set_says_that_it_is_no_feature(tmp_path: Path) -> None:
+    file = tmp_path / "attributes.yaml"
+    text = "version: 1\nattributes: {customer: {taken: {field: 1, type: integer, event: offer.redeemed%s}}}\n"
+    file.write_text(text % "")
+    assert [str(finding) for finding in read_attributes(file)[1]] == [
+        "attributes.yaml:2:67: FEATURE_FROM_FUTURE customer.taken is set by offer.redeemed, which comes after the "
+        "decision that a feature is for. Add 'feature: false'."
+    ]
+    file.write_text(text % ", feature: false")
+    assert read_attributes(file)[1] == []
 
 
 def test_a_mistake_in_it_keeps_the_folder_out_and_campaigns_are_checked_all_the_same(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from offers.market_names import market_names
 from offers.offer import Selector
 from offers.subjects import ARRIVED_MS, MAX_SUBJECTS, Bound, Surroundings, bind, friends_booked, phase_of
 from streams.attributes import Attribute, Kind, attribute_set
+from streams.declared_features import EVERY, Declared, DeclaredFeatures
 from streams.events import Capacity, Fare, VenueCapacity
 from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
@@ -303,3 +305,24 @@ def test_the_day_of_departure_is_that_of_the_port() -> None:
     market = told(("s", sails(1, "NZAKL-ITLIV")))
     (found,) = subjects(Selector("sailing", "any"), around(market), places)
     assert fact(found, "sailing.departs_on") == "2026-11-22"
+
+
+def test_a_fare_stands_beside_its_recent_level_where_a_feature_reads_that_and_nowhere_else() -> None:
+    today = NOW // DAY_MS
+    days = ((today - 40, 9_000, 9_000), (today - 15, 7_000, 7_000), (today, 6_000, 6_000))
+    sailing = Sailing("s1", fares={"deck": (6_000, "EUR", NOW - HOUR_MS)}, fare_days={"deck": days})
+    fare = Attribute("market", "fare", 1, Kind.MONEY, unit="EUR", keys=("deck",), by="product", event="sailing.fare")
+    market = Market(sailings={"s1": sailing})
+    mine = around(market, {"b1": booking("s1")})
+
+    def facts(features: DeclaredFeatures) -> FactDict:
+        book = catalog([offer("o", about=BOOKINGS)], PLACES, attribute_set((fare,), features))
+        (found,) = bind(book, [BOOKINGS.key], mine).subjects[BOOKINGS.key]
+        return {name: fact for name, fact in found.facts.items() if name.startswith("market.")}
+
+    plain: FactDict = {"market.fare.deck": (6_000, NOW - HOUR_MS)}
+    assert facts(EVERY) == plain
+    asked = DeclaredFeatures({"market.fare": Declared(("number", "against_recent"))})
+    assert facts(asked) == {**plain, "market.fare.deck.against_recent": (0.75, NOW - HOUR_MS)}
+    market.sailings["s1"] = msgspec.structs.replace(sailing, fare_days={"deck": ((today - 6, 9_000, 9_000), *days[2:])})
+    assert facts(asked) == plain  # six days are no level
