@@ -19,9 +19,10 @@ from scoring.cold_start import Starts, blend
 from scoring.dataset import Dataset, build
 from scoring.distribution import LARGE, MOVED, Binned, Distribution, bounds, counted, noise, psi
 from scoring.examples import LIVE, Example, Examples, from_lake
-from scoring.features import CYCLES, Column, Part, Transform
+from scoring.features import Column, Part, Transform
 from scoring.model_folder import CARD, DISTRIBUTION, invalid
 from scoring.propensity import PRIOR, Model, open_model
+from streams.declared_features import CYCLES
 from streams.ids import Millis, ModelId
 from streams.instant import DAY_MS
 from streams.lake import Lake
