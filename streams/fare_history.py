@@ -83,13 +83,13 @@ def recent_level(days: FareDays, today: int) -> float | None:
 
     >>> recent_level(((20_000, 8000, 8000), (20_020, 5000, 5000)), 20_030)
     7000.0
-    >>> recent_level(((20_025, 8000, 8000),), 20_030) is None
+    >>> recent_level(((20_025, 8000, 8000),), 20_030) is recent_level((), 20_030) is None
     True
     """
     first = today - PRIOR_DAYS
     changes = [(max(day, first), last) for day, _, last in days if day < today]
-    ends = [day for day, _ in changes[1:]] + [today]
-    spans = [(end - begin, fare) for (begin, fare), end in zip(changes, ends, strict=True) if end > begin]
+    edges = [*(day for day, _ in changes), today]
+    spans = [(end - begin, fare) for (begin, fare), end in zip(changes, edges[1:], strict=True) if end > begin]
     known = sum(length for length, _ in spans)
     return sum(length * fare for length, fare in spans) / known if known >= LEAST_DAYS else None
 
