@@ -182,7 +182,7 @@ def test_an_attribute_that_outcomes_set_says_that_it_is_no_feature(tmp_path: Pat
     text = "version: 1\nattributes: {customer: {taken: {field: 1, type: integer, event: offer.redeemed%s}}}\n"
     file.write_text(text % "")
     assert [str(finding) for finding in read_attributes(file)[1]] == [
-        "attributes.yaml:2:67: FEATURE_FROM_FUTURE customer.taken is set by offer.redeemed, which comes after the "
+        "attributes.yaml:2:65: FEATURE_FROM_FUTURE customer.taken is set by offer.redeemed, which comes after the "
         "decision that a feature is for. Add 'feature: false'."
     ]
     file.write_text(text % ", feature: false")
