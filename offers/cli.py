@@ -1,4 +1,4 @@
-"""`offing`: serve, consume, train, evaluate, drift, groups, campaigns, keys, tokens, explain, doctor, migrate."""
+"""`offing`: serve, consume, train, evaluate, replay, drift, groups, campaigns, keys, tokens, explain, doctor, migrate."""
 
 import logging
 import os
@@ -13,13 +13,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from offers import consuming, doctor, drift_commands, group_commands, learning, runtime, serving
+from offers import (
+    consuming,
+    doctor,
+    drift_commands,
+    evaluate_commands,
+    group_commands,
+    learning,
+    runtime,
+    serving,
+)
 from offers.api.replays import told
 from offers.campaign_commands import campaigns
 from offers.commands import Json, command, console, errors, say
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
-from scoring.evaluate import page
 from streams.errors import InvalidInput, NotFound
 from streams.events import MAX_ID
 from streams.ids import CustomerId, DecisionId
@@ -221,24 +229,9 @@ def train(
         sys.stdout.write((folder / "card.md").read_text())
 
 
-@app.command()
-@command
-def evaluate(
-    model: Annotated[Path | None, typer.Option(help="A model folder; default: the active one.")] = None,
-    log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
-    now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
-    as_json: Json = False,
-) -> None:
-    """How good a model is on what was logged: discrimination, calibration, offer by offer."""
-    found = learning.evaluate(settings(), model, log, parse_instant(now) if now else None)
-    if as_json:
-        say(found)
-    else:
-        sys.stdout.write(page(found) + "\n")
-
-
 drift_commands.register(app)
 group_commands.register(app)
+evaluate_commands.register(app)
 
 
 def main() -> None:

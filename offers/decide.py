@@ -31,13 +31,20 @@ def decide(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity) -> 
 def choose(
     inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, rules: Sequence[shortlist.Rule] = RULES
 ) -> Worked:
-    """The choice itself; reads top to bottom as its steps. Nothing is rendered yet."""
+    """The choice itself. Nothing is rendered yet."""
+    allowed, scored = ranked(inputs, catalog, propensity, rules)
+    slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
+    return allowed, scored, fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
+
+
+def ranked(
+    inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, rules: Sequence[shortlist.Rule] = RULES
+) -> tuple[Screening, Ranked]:
+    """What may be shown, with its numbers, best first; reads top to bottom as its steps."""
     candidates = Candidates(catalog, inputs)  # lazy (offer, subject), layout order, a sound superset
     fitting = shortlist.take(candidates, rules, inputs)
     allowed = apart(fitting, catalog.arms, inputs)  # experiments: who is shown nothing, who is in which arm
-    scored = arbitration.score(allowed, propensity, inputs)
-    slates = arbitration.fill(catalog.asked(inputs), scored, inputs)
-    return allowed, scored, fallback.complete(slates, catalog.fallbacks, inputs, catalog.places)
+    return allowed, arbitration.score(allowed, propensity, inputs)
 
 
 def _conclude(inputs: DecisionInputs, catalog: Catalog, propensity: Propensity, worked: Worked) -> Decision:

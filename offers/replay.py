@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offers.catalog import Catalog
-from offers.decide import ENGINE, decide, digest
+from offers.decide import ENGINE, decide, digest, ranked
 from offers.engine import Engine
 from offers.explain import Verdict, explain
 from offers.proposition import Decision
@@ -36,6 +36,20 @@ def replay(record: DecisionRecord, engine: Engine) -> Replay:
     decision = decide(record.inputs, catalog, logged(record))
     same = digest(decision) == record.digest
     return Replay(decision, explain(record.inputs, catalog, decision), same, tuple(_differences(record, engine, same)))
+
+
+@dataclass(frozen=True, slots=True)
+class Redecided:
+    """A decision made again from its logged scores, without the reasons that `replay` tells."""
+
+    same_bytes: bool
+    other_engine: bool
+
+
+def redecided(record: DecisionRecord, engine: Engine) -> Redecided:
+    """As `replay`, for many."""
+    again = digest(decide(record.inputs, engine.catalog, logged(record)))
+    return Redecided(again == record.digest, record.engine != ENGINE)
 
 
 def logged(record: DecisionRecord) -> Propensity:
@@ -74,11 +88,17 @@ def _differences(record: DecisionRecord, engine: Engine, same: bool) -> list[str
 
 def rescored(record: DecisionRecord, catalog: Catalog, propensity: Propensity) -> float:
     """The largest difference between the logged scores and those the model gives now; inf: other candidates."""
-    again = decide(record.inputs, catalog, propensity)
-    old, new = _scores(record.candidates), _scores(again.candidates)
+    apart = differing_scores(record, catalog, propensity)
+    return float("inf") if apart is None else max(apart, default=0.0)
+
+
+def differing_scores(record: DecisionRecord, catalog: Catalog, propensity: Propensity) -> list[float] | None:
+    """How far each score is from the logged one, as the model gives them now; None: other candidates are allowed."""
+    _, ranking = ranked(record.inputs, catalog, propensity)
+    old, new = _scores(record.candidates), _scores(ranking.logged())
     if old.keys() != new.keys():
-        return float("inf")
-    return max((abs(old[key] - new[key]) for key in new), default=0.0)
+        return None
+    return [abs(old[key] - new[key]) for key in new]
 
 
 def _scores(candidates: Sequence[ScoredCandidate]) -> dict[tuple[str, str], float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scoring.features import Scorable
 from streams.ids import Millis
 from streams.lake import Lake
-from streams.lake_rows import LoggedOutcome
+from streams.lake_rows import LoggedOutcome, Part
 from streams.record import NOTHING, DecisionInputs, DecisionRecord, ShownItem, Subject
 
 LIVE = "live"
@@ -43,12 +43,19 @@ def _from_lake(lake: Lake, span: tuple[Millis, Millis], most: int) -> Iterator[E
     for part in reversed(lake.parts(since, now)):
         if found >= most:
             return
-        responses = responses_of(lake.outcomes(part), now)
-        for record in lake.decisions(part):
-            if since <= record.inputs.now <= now:
-                example = label(record, responses.get(record.inputs.decision_id, {}), now)
+        for record, responses in answered(lake, part, now):
+            if since <= record.inputs.now:
+                example = label(record, responses, now)
                 found += len(example.items)
                 yield example
+
+
+def answered(lake: Lake, part: Part, now: Millis) -> Iterator[tuple[DecisionRecord, "Responses"]]:
+    """Each decision of a part up to `now`, with what became of its items by then."""
+    responses = responses_of(lake.outcomes(part), now)
+    for record in lake.decisions(part):
+        if record.inputs.now <= now:
+            yield record, responses.get(record.inputs.decision_id, {})
 
 
 Item = tuple[str, str, str]
@@ -73,9 +80,7 @@ def label(record: DecisionRecord, responses: Responses, now: Millis) -> Example:
     subjects[NOTHING.key] = NOTHING
     kept: list[tuple[ShownItem, Subject, int]] = []
     left_out: list[str] = []
-    for item in record.shown:
-        seen = responses.get((item.about, item.offer.offer_id, item.placement), ())
-        outcome = "not_live" if record.inputs.origin != LIVE else _outcome(item, seen, now)
+    for item, outcome in zip(record.shown, outcomes_of(record, responses, now), strict=True):
         subject = subjects.get(item.about)
         if isinstance(outcome, str) or subject is None:
             left_out.append(outcome if isinstance(outcome, str) else "no_subject")
@@ -90,6 +95,14 @@ def label(record: DecisionRecord, responses: Responses, now: Millis) -> Example:
         propensities=tuple(item.propensity for item, _, _ in kept),
         left_out=tuple(left_out),
     )
+
+
+def outcomes_of(record: DecisionRecord, responses: Responses, now: Millis) -> list[int | str]:
+    """Of each shown item, 1 or 0, or the code of why neither is known at `now`."""
+    if record.inputs.origin != LIVE:
+        return ["not_live"] * len(record.shown)
+    found = ((item, responses.get((item.about, item.offer.offer_id, item.placement), ())) for item in record.shown)
+    return [_outcome(item, seen, now) for item, seen in found]
 
 
 def _outcome(item: ShownItem, seen: Sequence[tuple[str, Millis]], now: Millis) -> int | str:
