@@ -1,4 +1,4 @@
-"""`offing`: serve, consume, train, evaluate, replay, drift, groups, campaigns, keys, tokens, explain, doctor, migrate."""
+"""`offing`: serve, consume, train, evaluate, replay, drift, campaigns, keys, tokens, explain, doctor, migrate, ..."""
 
 import logging
 import os
