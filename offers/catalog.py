@@ -103,13 +103,14 @@ class Catalog:
 
     def _ask(self) -> None:
         """What its offers ask about, and when their answers change."""
-        self.reads = reads(self.layout)
+        asked = self.index.asked()
+        self.reads = reads(asked, self.layout)
         """Qualified attributes that any condition reads; `location` if places are asked; friends if words tell them."""
-        self.freshness = freshness(self.layout)
+        self.freshness = freshness(asked, self.layout)
         """(fact name, fresh_ms) pairs asked anywhere: when they run out, a cached decision does too."""
         self.counts = any(offer.limits or offer.suppress for offer in self.layout)
         """Whether any offer is capped or suppressed: then the customer's counters decide too."""
-        self.countdowns = countdowns(self.layout)
+        self.countdowns = countdowns(asked)
         """Thresholds in ms that conditions on sailing.departs_in ask for: each is an instant at which they change."""
         self.relative_ends = relative_ends(self.layout)
         """Instants of a subject at which offers begin, end or may be shown again."""

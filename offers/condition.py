@@ -4,7 +4,7 @@
 or unknown resolves to its own `on_missing`, whatever its polarity, so nothing fails open by accident.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -170,15 +170,26 @@ def conjuncts(condition: Condition) -> Iterator[Condition]:
         yield condition
 
 
-def bare(condition: Condition) -> Condition:
-    """What is asked, without where it is written: equal ones are answered alike."""
+def asks(condition: Condition) -> Hashable:
+    """What is asked, without where it is written: conditions with equal ones are answered alike."""
     match condition:
         case Leaf():
-            return replace(condition, where="", text="", via="")
+            return (
+                condition.attribute,
+                condition.op,
+                condition.operand,
+                condition.low,
+                condition.high,
+                condition.radius_m,
+                condition.min_confidence,
+                condition.on_missing,
+                condition.fresh_ms,
+                condition.negated,
+            )
         case All(children):
-            return All(tuple(bare(child) for child in children))
+            return ("all", *map(asks, children))
         case AnyOf(children):
-            return AnyOf(tuple(bare(child) for child in children))
+            return ("any", *map(asks, children))
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:

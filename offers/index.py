@@ -7,7 +7,7 @@ from offers import bits
 from offers.attribute_index import DiscreteIndex, NumberIndex, SetIndex
 from offers.bits import Words
 from offers.compiled import LAYERS, Test, check, compile_condition
-from offers.condition import LOCATION, AnyOf, Condition, Leaf, Op, View, bare, conjuncts, leaves
+from offers.condition import LOCATION, AnyOf, Condition, Leaf, Op, View, asks, conjuncts, leaves
 from offers.offer import Offer
 from offers.proposition import Check, Code
 from streams.attributes import SUBJECT_SCOPES
@@ -78,14 +78,18 @@ class Alternatives:
     """(position, number of the conjunct)"""
 
 
-def shared(layout: Sequence[Offer]) -> tuple[Alternatives, ...]:
+Layers = tuple[tuple[Code, Condition], ...]
+"""All layers() of an offer."""
+
+
+def shared(layout: Sequence[Layers]) -> tuple[Alternatives, ...]:
     """Those that most offers stand under, at most MOST_SHARED; each of at least LEAST_SHARED offers."""
-    asking: dict[Condition, list[tuple[int, int]]] = {}
-    for position, offer in enumerate(layout):
-        for number, (_, conjunct) in enumerate(layers(offer)):
+    asking: dict[Hashable, tuple[Condition, list[tuple[int, int]]]] = {}
+    for position, conjuncts_of in enumerate(layout):
+        for number, (_, conjunct) in enumerate(conjuncts_of):
             if isinstance(conjunct, AnyOf) and not _of_subject(conjunct):
-                asking.setdefault(bare(conjunct), []).append((position, number))
-    often = [found for found in asking.items() if len(found[1]) >= LEAST_SHARED]
+                asking.setdefault(asks(conjunct), (conjunct, []))[1].append((position, number))
+    often = [found for found in asking.values() if len(found[1]) >= LEAST_SHARED]
     often.sort(key=lambda found: -len(found[1]))
     return tuple(_alternatives(condition, found, len(layout)) for condition, found in often[:MOST_SHARED])
 
@@ -105,9 +109,10 @@ class ConditionIndex:
     def __init__(self, layout: Sequence[Offer], places: Places) -> None:
         self.size = len(layout)
         self.places = places
+        self._layers: list[Layers] = [tuple(layers(offer)) for offer in layout]
         asked: dict[Question, dict[int, list[tuple[int, Leaf]]]] = {}
-        for position, offer in enumerate(layout):
-            for number, (_, conjunct) in enumerate(layers(offer)):
+        for position, conjuncts_of in enumerate(self._layers):
+            for number, (_, conjunct) in enumerate(conjuncts_of):
                 if isinstance(conjunct, Leaf) and indexable(conjunct):
                     asked.setdefault(_question(conjunct), {}).setdefault(position, []).append((number, conjunct))
         self.predicates: set[Predicate] = set()
@@ -118,8 +123,8 @@ class ConditionIndex:
                 self.places_asked[question[1]] = self._sets(found)
             else:
                 self.questions[question] = self._attribute(found)
-        self.shared = shared(layout)
-        self._tests: dict[Condition, Test] = {}
+        self.shared = shared(self._layers)
+        self._tests: dict[Hashable, Test] = {}
         self._held: dict[tuple[str | None, int], tuple[Predicate, ...]] = {}
 
     def _attribute(self, asked: Mapping[int, list[tuple[int, Leaf]]]) -> AttributeIndex:
@@ -199,20 +204,24 @@ class ConditionIndex:
         fences = tuple((fence, least) for fence, sure in whereabouts.fences for least in range(1, sure + 1))
         return (*near, *fences)
 
-    def residual(self, position: int, offer: Offer) -> tuple[Check, ...]:
-        """Checks for the conjuncts of this offer that the index does not answer exactly, in explaining order."""
+    def asked(self) -> tuple[Leaf, ...]:
+        """Every leaf of every offer."""
+        return tuple(leaf for conjuncts_of in self._layers for _, part in conjuncts_of for leaf in leaves(part))
+
+    def residual(self, position: int) -> tuple[Check, ...]:
+        """Checks for the conjuncts of an offer that the index does not answer exactly, in explaining order."""
         return tuple(
             check(conjunct, code, self._test(conjunct))
-            for number, (code, conjunct) in enumerate(layers(offer))
+            for number, (code, conjunct) in enumerate(self._layers[position])
             if not self._answered(position, number, conjunct)
         )
 
     def _test(self, condition: Condition) -> Test:
         """One closure for all conditions that ask the same: a decision answers it once."""
-        asks = bare(condition)
-        test = self._tests.get(asks)
+        asked = asks(condition)
+        test = self._tests.get(asked)
         if test is None:
-            test = self._tests[asks] = compile_condition(asks)
+            test = self._tests[asked] = compile_condition(condition)
         return test
 
     def _answered(self, position: int, number: int, conjunct: Condition) -> bool:

@@ -5,8 +5,7 @@ from typing import TypeVar
 
 from offers import bits
 from offers.bits import Words
-from offers.condition import leaves
-from offers.index import layers
+from offers.condition import Leaf
 from offers.local_zone import CUSTOMER, CUSTOMER_ZONES
 from offers.offer import Offer, RelativeTime, Representation, Schedule
 from streams.ids import Millis
@@ -37,11 +36,11 @@ def grouped(keys: Iterable[Shared], size: int) -> dict[Shared, Words]:
     return {key: bits.of_positions(found, size) for key, found in members.items()}
 
 
-def reads(layout: Sequence[Offer]) -> frozenset[str]:
-    asked = {leaf.attribute for offer in layout for _, part in layers(offer) for leaf in leaves(part)}
+def reads(asked: Iterable[Leaf], layout: Sequence[Offer]) -> frozenset[str]:
+    names = {leaf.attribute for leaf in asked}
     if any(offer.schedule.local == CUSTOMER for offer in layout):
-        asked.update(CUSTOMER_ZONES)
-    return frozenset(asked | {FRIENDS_BOOKED} if _tells(layout, FRIENDS_BOOKED) else asked)
+        names.update(CUSTOMER_ZONES)
+    return frozenset(names | {FRIENDS_BOOKED} if _tells(layout, FRIENDS_BOOKED) else names)
 
 
 def _tells(layout: Sequence[Offer], name: str) -> bool:
@@ -56,28 +55,16 @@ def _parts(content: Representation) -> Iterator[str]:
         yield from (text.title, text.body, text.button, text.alt, text.why, text.sms)
 
 
-def freshness(layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
-    asked = {
-        (leaf.attribute, leaf.fresh_ms)
-        for offer in layout
-        for _, part in layers(offer)
-        for leaf in leaves(part)
-        if leaf.fresh_ms is not None
-    }
+def freshness(asked: Iterable[Leaf], layout: Sequence[Offer]) -> tuple[tuple[str, Millis], ...]:
+    ages = {(leaf.attribute, leaf.fresh_ms) for leaf in asked if leaf.fresh_ms is not None}
     prices = (offer.price for offer in layout if offer.price is not None)
-    asked |= {(price.source, price.fresh_ms) for price in prices if price.source and price.fresh_ms is not None}
-    return tuple(sorted(asked))
+    ages |= {(price.source, price.fresh_ms) for price in prices if price.source and price.fresh_ms is not None}
+    return tuple(sorted(ages))
 
 
-def countdowns(layout: Sequence[Offer]) -> tuple[Millis, ...]:
-    ends = {
-        end
-        for offer in layout
-        for _, part in layers(offer)
-        for leaf in leaves(part)
-        if leaf.attribute == COUNTDOWN
-        for end in (leaf.low, leaf.high, *leaf.operand)
-    }
+def countdowns(asked: Iterable[Leaf]) -> tuple[Millis, ...]:
+    counted = [leaf for leaf in asked if leaf.attribute == COUNTDOWN]
+    ends = {end for leaf in counted for end in (leaf.low, leaf.high, *leaf.operand)}
     return tuple(sorted(int(end) for end in ends if isinstance(end, int | float) and abs(end) != float("inf")))
 
 

@@ -34,11 +34,11 @@ class Standing(msgspec.Struct, frozen=True, eq=False):
     """Equal numbers of one layout are equal prices."""
 
 
-def standings(layout: Sequence[Offer], residual: Callable[[int, Offer], tuple[Check, ...]]) -> tuple[Standing, ...]:
+def standings(layout: Sequence[Offer], residual: Callable[[int], tuple[Check, ...]]) -> tuple[Standing, ...]:
     """What is known of each offer. `residual`: the open checks of the offer at a position."""
     prices: dict[Price | None, int] = {}
     return tuple(
-        _standing(offer, residual(position, offer), prices.setdefault(offer.price, len(prices)))
+        _standing(offer, residual(position), prices.setdefault(offer.price, len(prices)))
         for position, offer in enumerate(layout)
     )
 
