@@ -10,7 +10,7 @@ import pytest
 from offers import explain
 from offers.candidates import Candidates
 from offers.catalog import Catalog
-from offers.condition import All, AnyOf, Condition, bare, leaves
+from offers.condition import All, AnyOf, Condition, asks, leaves
 from offers.coverage import coverage, page
 from offers.folder import LoadedFolder, check_folder, load_folder
 from offers.offer import Offer
@@ -84,7 +84,7 @@ suitability:
     used = "eligibility: {use: gold-nearby}\nsuitability: {none: [{use: eager}]}\n"
     plain, named = (offer_of(folder, deployment, NAMED, text) for text in (written, used))
     for layer in ("eligibility", "suitability"):
-        assert bare(getattr(named, layer)) == bare(getattr(plain, layer))
+        assert asks(getattr(named, layer)) == asks(getattr(plain, layer))
     assert [leaf.text for leaf in leaves(named.suitability)] == [
         "not customer.interests: {has: spa}",
         "not customer.age: {below: 40}",
