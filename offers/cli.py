@@ -26,6 +26,7 @@ from offers import (
 from offers.api.replays import told
 from offers.campaign_commands import campaigns
 from offers.commands import Json, command, console, errors, say
+from offers.import_commands import app as imports
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
 from streams.errors import InvalidInput, NotFound
@@ -42,6 +43,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 keys = typer.Typer(no_args_is_help=True, help="API keys.")
 tokens = typer.Typer(no_args_is_help=True, help="Customers' tokens.")
 app.add_typer(campaigns, name="campaigns")
+app.add_typer(imports, name="import")
 app.add_typer(keys, name="keys")
 app.add_typer(tokens, name="tokens")
 
