@@ -92,14 +92,14 @@ text:
 """
 
 
-def files(explore: float) -> Iterator[tuple[str, str]]:
-    """The folder's files: (path, text)."""
+def files(explore: float, a_kind: int) -> Iterator[tuple[str, str]]:
+    """The folder's files: (path, text). `a_kind`: how many offers of each kind, 1 to 4."""
     yield "attributes.yaml", ATTRIBUTES
     yield "images.yaml", "images:\n" + "".join(f'  {kind}: {{placeholder: "#123456"}}\n' for kind in KINDS)
     settings = f'channel: app, max_items: 1, refresh_after: 60 s, explore: {explore}, opt_out: "app://privacy/offers"'
     yield "placements.yaml", f"placements:\n  {PLACEMENT}: {{{settings}}}\n"
     yield "places/ports.geojson", '{"type": "FeatureCollection", "features": []}'
-    for offer in OFFERS:
+    for offer in (offer for offer in OFFERS if int(offer.id.rpartition("-")[2]) < a_kind):
         eligibility = f"eligibility: {{{offer.eligibility}}}\n" if offer.eligibility else ""
         text = _CAMPAIGN.format(
             id=offer.id, kind=offer.kind, declared=offer.declared, value=offer.value, eligibility=eligibility
@@ -108,10 +108,10 @@ def files(explore: float) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=8)
-def catalog(explore: float = EXPLORE) -> Catalog:
+def catalog(explore: float = EXPLORE, a_kind: int = 4) -> Catalog:
     """The compiled line. Raises InvalidInput CAMPAIGNS_INVALID, which would be a mistake in this file."""
     with TemporaryDirectory(prefix="learning-") as folder:
-        for path, text in files(explore):
+        for path, text in files(explore, a_kind):
             file = Path(folder) / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)

@@ -73,14 +73,16 @@ class World:
         people: int = 600,
         drift_day: int | None = None,
         explore: float = EXPLORE,
+        a_kind: int = 4,
         history: bool = True,
     ) -> None:
         self.seed = seed
+        self.explore = explore
         self.history = history
         """Whether profiles count what people were shown. Without it visits are independent of all that went before."""
         self.people = customers(seed, people)
         self.drift_day = drift_day
-        self.catalog = catalog(explore)
+        self.catalog = catalog(explore, a_kind)
         self.log: list[tuple[DecisionRecord, Responses]] = []
         self._before = tastes(seed)
         self._after = drifted(self._before, seed)
@@ -133,6 +135,11 @@ class World:
                 found += [_outcome(made, item.offer.offer_id, event) for event in events]
         return found
 
+    def reward(self, made: DecisionRecord, became: Responses) -> float:
+        """What a logged decision earned: the value of what was accepted, in euro."""
+        accepted = {offer for (_, offer, _), events in became.items() if any(event == "clicked" for event, _ in events)}
+        return float(sum(VALUES[SPOT[item.offer.offer_id]] for item in made.shown if item.offer.offer_id in accepted))
+
     def remember(self, records: Sequence[DecisionRecord], outcomes: Sequence[LoggedOutcome]) -> None:
         """The log and the profiles of what was decided and became of it."""
         became: dict[str, Responses] = {}
@@ -168,15 +175,20 @@ class World:
 
     def value(self, inputs: DecisionInputs, policy: Policy) -> float:
         """The expected value of one decision under a policy."""
-        facts = self.candidates(inputs)
-        spots = [SPOT[each.offer_id] for each in facts]
-        earned = (self.probabilities(inputs.decision_id) * VALUES)[spots]
-        return float(policy(inputs, facts) @ earned)
+        offers = self.candidates(inputs)
+        return float(policy(inputs, offers) @ self.earning(inputs.decision_id, offers))
 
     def best(self, inputs: DecisionInputs) -> float:
         """What the one offer that is best for this visit earns: the oracle's value."""
-        spots = [SPOT[each.offer_id] for each in self.candidates(inputs)]
-        return float((self.probabilities(inputs.decision_id) * VALUES)[spots].max())
+        return float(self.earning(inputs.decision_id, self.candidates(inputs)).max())
+
+    def earning(self, decision_id: DecisionId, offers: Sequence[OfferFacts]) -> Numbers:
+        """(k,) the expected value of showing each of these, in truth."""
+        return np.asarray((self.probabilities(decision_id) * VALUES)[[SPOT[each.offer_id] for each in offers]])
+
+    def customer(self, made: DecisionRecord) -> int:
+        """Whose decision it was."""
+        return self._met[made.inputs.decision_id][1].customer
 
     def candidates(self, inputs: DecisionInputs) -> tuple[OfferFacts, ...]:
         """The offers that may be shown here, in the catalog's order."""
