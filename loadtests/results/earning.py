@@ -34,7 +34,7 @@ PSEUDO = 10.0
 class Span:
     """How long, and how many visits a day."""
 
-    days: int = 14
+    days: int = 21
     visits: int = 300
 
 
@@ -42,7 +42,8 @@ class Span:
 class Lived:
     """One world's days."""
 
-    seed: int
+    visits: int
+    """A day."""
     earned: dict[str, Numbers]
     """Policy -> (days,) true mean value of a visit, in euro."""
 
@@ -60,7 +61,7 @@ def lived(seed: int, span: Span, told: Callable[[float], None]) -> Lived:
             earned.append(float(np.mean([_engine(world, made) for made in records])))
             propensity = _learnt(world, day, Path(models), propensity)
             told((day + 1) / span.days)
-    return Lived(seed, {LEARNING: np.array(earned), **_others(seed, days)})
+    return Lived(span.visits, {LEARNING: np.array(earned), **_others(seed, days)})
 
 
 def _learnt(world: World, day: int, models: Path, before: Propensity) -> Propensity:

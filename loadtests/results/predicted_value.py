@@ -39,7 +39,7 @@ class Setting:
     a_kind: int
     first: int = 1_000
     more: int = 500
-    logged: int = 2_500
+    logged: int = 2_000
 
 
 STRONG = Setting(explore=0.8, a_kind=2)
