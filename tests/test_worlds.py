@@ -7,6 +7,7 @@ import pytest
 
 from loadtests.results import worlds
 from loadtests.results.earning import LEARNING, ORACLE, Span, lived
+from loadtests.results.earning import POLICIES as EARNERS
 from loadtests.results.learning_truth import VALUES
 from loadtests.results.learning_world import SPOT, Numbers, World
 from loadtests.results.policies import evenly, exploring, first_of, greedy, mixed, once
@@ -98,7 +99,7 @@ def test_the_engine_earns_more_after_some_nights_than_on_its_first_day(
 
 def test_nobody_earns_more_than_the_oracle_and_too_little_to_learn_from_is_no_end() -> None:
     found = lived(1, Span(2, 60), lambda done: None)
-    assert set(found.earned) == set(worlds.EARNERS)
+    assert set(found.earned) == set(EARNERS)
     for earned in found.earned.values():
         assert earned.shape == (2,) and np.all(earned > 0)
         assert np.all(earned <= found.earned[ORACLE] + 1e-12)
