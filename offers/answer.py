@@ -10,6 +10,7 @@ from typing import Any
 from offers import cache, decision_id, decision_metrics, explain, reading, reply
 from offers.answer_store import NOTHING_FOUND, AnswerStore, Found, Writes
 from offers.catalog import Catalog
+from offers.contributed import Contributions, of_shown
 from offers.deadline import candidate_limit, read_s
 from offers.decide import decide, record
 from offers.engine import Engine
@@ -73,6 +74,7 @@ class Made:
     told: Told
     withdrawn: tuple[str, ...] = ()
     ruled_out: dict[str, Any] | None = None
+    contributions: Contributions | None = None
 
 
 class Answerer:
@@ -100,6 +102,7 @@ class Answerer:
             withdrawn=made.withdrawn,
             events=door.event_results,
             ruled_out=made.ruled_out,
+            contributions=made.contributions,
             degraded=door.degraded,
         )
         body = reply.encode(made.told, around)
@@ -131,7 +134,10 @@ class Answerer:
         made = self._decided(work)
         if not asked.wire.options.dry_run:
             await self._leave(work, made)
-        return Made(made.told, gone, made.ruled_out)
+        if asked.wire.options.explain != "full":
+            return Made(made.told, gone, made.ruled_out)
+        why = await asyncio.to_thread(of_shown, made.decision.shown, engine.propensity)
+        return Made(made.told, gone, made.ruled_out, why)
 
     def _reached(self, engine: Engine, door: Doorway) -> Reached:
         """The limits above one customer that are reached now."""

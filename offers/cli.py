@@ -15,6 +15,7 @@ from rich.table import Table
 
 from offers import (
     consuming,
+    contributed,
     doctor,
     drift_commands,
     evaluate_commands,
@@ -189,7 +190,7 @@ def explain(decision_id: str, as_json: Json = False) -> None:
         active.load()
         result = replay(record, active.revision(record.inputs.revision))
     if as_json:
-        say(told(record, result))
+        say(told(record, result, found.models))
         return
     console.print(
         f"[bold]{decision_id}[/bold] at {format_instant(record.inputs.now)} for {record.inputs.request.locale}"
@@ -197,6 +198,8 @@ def explain(decision_id: str, as_json: Json = False) -> None:
     console.print("the same bytes as logged" if result.same_bytes else "[red]not the bytes that were logged[/red]")
     for difference in result.differences:
         console.print(f"[yellow]{escape(difference)}[/yellow]")
+    for line in contributed.lines_of(record, found.models):
+        console.print(escape(line), soft_wrap=True)
     table = Table("offer", "about", "why", "rule", "found")
     for verdict in result.verdicts:
         for reason in verdict.reasons:

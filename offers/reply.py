@@ -13,6 +13,7 @@ import msgspec
 from offers.events_door import EventResult
 from offers.explain import Verdict
 from offers.proposition import Decision, Item, Offline, PlacementSlate, PriceTag, Shown
+from scoring.contributions import ItemContributions
 from streams.ids import DecisionId, Millis, ModelId, RevisionId
 from streams.instant import format_instant
 
@@ -46,6 +47,8 @@ class Around(msgspec.Struct, frozen=True):
     events: tuple[EventResult, ...] = ()
     ruled_out: dict[str, Any] | None = None
     """Only with `explain`, which needs a scope: app answers hold neither scores nor counts."""
+    contributions: Sequence[ItemContributions] | None = None
+    """Only with `explain: full`."""
     degraded: tuple[str, ...] = ()
     """What this request, not its decision, had to do without: `events_not_kept`."""
 
@@ -141,7 +144,8 @@ def encode(told: Told, around: Around) -> bytes:
     lives = [b"%d" % max(0, (expires - around.now) // 1000) for expires in told.expires]
     placements = chain.from_iterable(zip(told.pieces, [*lives, b""], strict=True))
     ruled_out = b"" if around.ruled_out is None else b',"ruled_out":' + _ENCODE(around.ruled_out)
-    return b"".join([head, aside, *placements, ruled_out, b"}"])
+    why = b"" if around.contributions is None else b',"contributions":' + _ENCODE(around.contributions)
+    return b"".join([head, aside, *placements, ruled_out, why, b"}"])
 
 
 def experiments(decision: Decision) -> list[dict[str, str]]:

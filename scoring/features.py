@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -63,6 +64,8 @@ class Propensity:
     """Compute beforehand what is computed once per offer: the first customers of a new catalog need not wait for it."""
     form: str = "prior"
     """`prior`, `booster` or `compiled`: what computes the scores; for metrics and messages, never for scores."""
+    folder: Path | None = None
+    """Where the model lies, for who explains it; None: it has no folder."""
 
 
 class Part(StrEnum):

@@ -94,7 +94,7 @@ def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
         return Scores(model.probability(made, found.declared), made)
 
     features = model.plan.features
-    return Propensity(model.id, features.names, features.reads, score, model.plan.offers.meet, model.form)
+    return Propensity(model.id, features.names, features.reads, score, model.plan.offers.meet, model.form, folder)
 
 
 def open_model(folder: Path) -> Model:

@@ -110,6 +110,11 @@ class Settings:
         return self.artifacts / "lake"
 
     @property
+    def models(self) -> Path:
+        """Where model folders are."""
+        return self.artifacts / "models"
+
+    @property
     def metrics(self) -> Path:
         """Where the processes of a host that share the artifacts write what they count."""
         return self.artifacts / "metrics"

@@ -377,6 +377,11 @@ def test_a_new_model_decides_at_once_and_a_broken_one_is_said_in_every_answer(
             assert (after.json()["model"], after.json()["degraded"]) == (model.name, [])
             assert offers_of(after) == [UPGRADE]
             assert after.json()["decision_id"] != before.json()["decision_id"]
+            assert "contributions" not in after.json()
+            (why,) = (await live.ask(context=HERE, options={"explain": "full"})).json()["contributions"]
+            assert why["offer_id"] == UPGRADE
+            added = sum(each["log_odds"] for each in why["contributions"])
+            assert why["base"] + added + why["rest"] == pytest.approx(why["margin"])
             live.runtime.ledger.activate("model", "m-000000000000", "tests", NOW)
             await soon(lambda: live.runtime.ready()["model"] == "prior")
             broken = await live.ask(context=HERE)

@@ -89,6 +89,9 @@ class Answer(msgspec.Struct, omit_defaults=True):
     placements: list[AnsweredPlacement]
     ruled_out: dict[str, Any] = {}
     """With options.explain only."""
+    contributions: Annotated[
+        list[dict[str, Any]], Meta(description="With options.explain full: what each feature added, in log odds.")
+    ] = []
 
 
 class Results(msgspec.Struct):

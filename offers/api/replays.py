@@ -1,6 +1,7 @@
 """GET /v1/decisions/{id}: a decision as it was, with the reasons for every offer."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from offers import decision_id as ids
 from offers.api.clock import LATEST
 from offers.api.problems import responses
 from offers.api.session import session_of
+from offers.contributed import of_record_or_why_not
 from offers.replay import Replay, replay
 from offers.reply import experiments, ruled_out
 from offers.runtime import Runtime
@@ -42,12 +44,13 @@ def replayed(runtime: Runtime, decision_id: str) -> dict[str, Any]:
         message = "this decision has not reached the lake, or never was; records arrive within seconds"
         raise NotYet("NOT_YET", message, after_s=LATER_S)
     engine = runtime.activation.revision(record.inputs.revision)
-    return told(record, replay(record, engine))
+    return told(record, replay(record, engine), runtime.settings.models)
 
 
-def told(record: DecisionRecord, found: Replay) -> dict[str, Any]:
+def told(record: DecisionRecord, found: Replay, models: Path) -> dict[str, Any]:
     """A replay as JSON-ready values."""
     decision = found.decision
+    why, unknown = of_record_or_why_not(record, models)
     return {
         "decision_id": decision.decision_id,
         "at": format_instant(decision.now),
@@ -69,6 +72,8 @@ def told(record: DecisionRecord, found: Replay) -> dict[str, Any]:
             }
             for c in decision.candidates
         ],
+        "contributions": why,
+        "contributions_unknown": unknown,
         "experiments": experiments(decision),
         "ruled_out": ruled_out(decision, found.verdicts),
     }
