@@ -51,9 +51,71 @@ def blend(modelled: Numbers, declared: Starts, exposures: Numbers, trust: float)
     >>> blend(np.array([0.2, 0.2]), Starts(np.array([0.1, 0.1]), np.array([50.0, 50.0])), np.array([0.0, 150.0]), 1.0)
     array([0.1  , 0.175])
     """
-    doubt = np.where(exposures > 0, trust * declared.evidence, 1.0)
-    weight = exposures / (exposures + doubt)
+    weight = model_weight(declared.evidence, exposures, trust)
     return weight * modelled + (1 - weight) * declared.mean
+
+
+def model_weight(evidence: Numbers, exposures: Numbers, trust: float) -> Numbers:
+    """(n,) the share of the model in what comes out, 0 to 1; the declared mean has the rest.
+
+    >>> model_weight(np.array([50.0, 50.0]), np.array([0.0, 150.0]), 1.0)
+    array([0.  , 0.75])
+    """
+    doubt = np.where(exposures > 0, trust * evidence, 1.0)
+    weight: Numbers = exposures / (exposures + doubt)
+    return weight
+
+
+class Start(msgspec.Struct, frozen=True):
+    """How the score of one shown offer came out: weight x modelled + (1 - weight) x declared. For a person to read."""
+
+    declared: float
+    """The starting propensity that the offer declares."""
+    evidence: float
+    """How many exposures it declares that to be worth."""
+    worth: float
+    """How many it proved to be worth: trust x evidence."""
+    exposures: int
+    """Of this offer, labelled, that the model was trained on."""
+    weight: float
+    """Of the model, 0 to 1."""
+    modelled: float | None
+    """What the model said, calibrated; None: no model decided."""
+    score: float
+    """What came out."""
+
+    @property
+    def words(self) -> str:
+        """In words, shares in whole percent.
+
+        >>> Start(0.05, 50.0, 50.0, 310, 310 / 360, 0.041, 0.04225).words
+        '86 % model (0.041 after 310 exposures), 14 % declared (0.05, worth 50)'
+        """
+        declared = f"declared ({self.declared:.2g}, worth {self.evidence:.4g}"
+        if self.worth < self.evidence:
+            declared += f", as others proved {self.worth:.2g}"
+        if self.modelled is None:
+            return f"{declared}); no model decided"
+        share = round(100 * self.weight)
+        if not self.exposures:
+            return f"100 % {declared}): the model ({self.modelled:.2g}) has not seen this offer"
+        model = f"model ({self.modelled:.2g} after {self.exposures:,} exposures)"
+        return f"{share} % {model}, {100 - share} % {declared})"
+
+
+def start_of(offer: OfferFacts, exposures: int, trust: float, modelled: float) -> Start:
+    """The parts of one offer's score, by the arithmetic that scored it."""
+    mean, evidence = offer.starting_mean, offer.starting_evidence
+    seen = np.array([exposures], dtype=np.float64)
+    [weight] = model_weight(np.array([evidence]), seen, trust).tolist()
+    [score] = blend(np.array([modelled]), Starts(np.array([mean]), np.array([evidence])), seen, trust).tolist()
+    return Start(mean, evidence, trust * evidence, exposures, weight, modelled, score)
+
+
+def declared_only(offer: OfferFacts) -> Start:
+    """Of an offer that no model scored."""
+    mean, evidence = offer.starting_mean, offer.starting_evidence
+    return Start(mean, evidence, evidence, 0, 0.0, None, mean)
 
 
 def trust_of(declared: Starts, exposures: Numbers, positives: Numbers) -> float:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.cold_start import Evidence, Starts, blend, trust_of
-from streams.ids import OfferId
+from scoring.cold_start import Evidence, Starts, blend, declared_only, start_of, trust_of
+from streams.ids import CampaignId, OfferId
+from streams.record import OfferFacts
 
 
 def starts(means: list[float], evidence: float = 50.0) -> Starts:
@@ -44,3 +45,32 @@ def test_what_is_said_lies_between_both(modelled: float, declared: float, shown:
 def test_evidence_knows_the_offers_of_the_log_only() -> None:
     evidence = Evidence(1, 1.0, {OfferId("spa"): 7})
     assert (evidence.of(OfferId("spa")), evidence.of(OfferId("bar"))) == (7, 0)
+
+
+SPA = OfferFacts(OfferId("spa"), CampaignId("c-spa"), "", starting_mean=0.05, starting_evidence=50.0)
+
+
+@given(st.floats(0.001, 0.999), st.integers(0, 10**6), st.floats(0, 1))
+def test_the_parts_that_are_told_make_the_score_that_was_given(modelled: float, exposures: int, trust: float) -> None:
+    start = start_of(SPA, exposures, trust, modelled)
+    [score] = blend(np.array([modelled]), starts([0.05]), np.array([float(exposures)]), trust)
+    assert start.score == score
+    assert start.weight * modelled + (1 - start.weight) * start.declared == pytest.approx(score, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("exposures", "trust", "words"),
+    [
+        (0, 1.0, "100 % declared (0.05, worth 50): the model (0.041) has not seen this offer"),
+        (310, 1.0, "86 % model (0.041 after 310 exposures), 14 % declared (0.05, worth 50)"),
+        (310, 0.1, "98 % model (0.041 after 310 exposures), 2 % declared (0.05, worth 50, as others proved 5)"),
+        (100_000, 1.0, "100 % model (0.041 after 100,000 exposures), 0 % declared (0.05, worth 50)"),
+    ],
+)
+def test_a_person_reads_how_far_the_model_is_trusted(exposures: int, trust: float, words: str) -> None:
+    assert start_of(SPA, exposures, trust, 0.041).words == words
+
+
+def test_without_a_model_only_what_was_declared_is_told() -> None:
+    assert declared_only(SPA).words == "declared (0.05, worth 50); no model decided"
+    assert declared_only(SPA).score == 0.05
