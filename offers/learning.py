@@ -5,20 +5,24 @@ from pathlib import Path
 
 import msgspec
 
-from offers import runtime
+from offers import revisions, runtime
+from offers.decide import ENGINE
+from offers.folder import load_declared
+from scoring.audit import Served, served_by
 from scoring.card import Card
 from scoring.cross_validation import Progress
 from scoring.drift import DriftReport, drift_of_lake
 from scoring.drift import drift as drift_of_log
 from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model
+from scoring.examples import from_lake
 from scoring.fit import Run
 from scoring.groups import GroupReport, groups_of_lake
 from scoring.jsonl import JsonLog
 from scoring.model_folder import CARD
-from scoring.train import train_from_examples, train_from_lake
+from scoring.train import train_from_examples
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
-from streams.ids import Millis
+from streams.ids import Millis, RevisionId
 from streams.lake import Lake
 from streams.settings import Settings
 
@@ -33,15 +37,28 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 def train(settings: Settings, log: Path | None, now: Millis | None, seed: int, progress: Progress) -> Path:
-    """The new model's folder. Raises InvalidInput DATASET_TOO_SMALL, LOG_LINE, LOG_UNREADABLE."""
+    """The new model's folder. Raises InvalidInput LOG_LINE, LOG_UNREADABLE, or as train_from_examples does."""
     models = settings.artifacts / "models"
     models.mkdir(parents=True, exist_ok=True)
     run = Run(seed=seed, threads=settings.model_threads)
     declared = attributes(settings)
     if log is None:
-        return train_from_lake(Lake(settings.lake), models, declared, run, now=now, progress=progress)
+        lake = Lake(settings.lake)
+        known = from_lake(lake, now if now is not None else lake.newest() or 0)
+        return train_from_examples(known, models, declared, run, progress=progress, served=served(settings))
     lines = JsonLog(log, declared)
     return train_from_examples(lines.examples(), models, lines.attributes(), run, progress=progress)
+
+
+def served(settings: Settings) -> Served:
+    """By which feature list the rows of a logged decision were made: its model's, or what its revision declared."""
+
+    def of_revision(revision: RevisionId) -> AttributeSet | None:
+        name = revisions.NAME.fullmatch(revision)
+        kept = settings.artifacts / revisions.REVISIONS / (revision if name is None else name["base"])
+        return load_declared(kept).attributes if kept.is_dir() else None
+
+    return served_by(settings.artifacts / "models", ENGINE, of_revision)
 
 
 def attributes(settings: Settings) -> AttributeSet:

@@ -1,6 +1,6 @@
 """How likely: features, propensity, exploration, training, evaluation.
 
 Reading order: features, encoding, history, lineup, offer_table, rows; exploration; calibration, cold_start, compiled,
-model_folder, propensity; examples, jsonl, vocabulary, dataset; metrics, folds, fit, cross_validation, card,
+model_folder, propensity; examples, jsonl, vocabulary, audit, dataset; metrics, folds, fit, cross_validation, card,
 distribution, train, evaluate; off_policy; fresh, gate, retrain; calibration_drift, drift, drift_page.
 """

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import compress
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.audit import Audit
 from scoring.cold_start import Starts, starts
 from scoring.examples import Example, Examples
 from scoring.features import FeatureList, Rows, feature_list
@@ -81,8 +83,11 @@ def learn_features(examples: Examples, attributes: AttributeSet, least_customers
     return feature_list(attributes, counting.vocabulary())
 
 
-def build(examples: Examples, features: FeatureList) -> Dataset:
-    """Rows for every labelled item, made by the code that serves. Reads the log once; the result may be empty."""
+def build(examples: Examples, features: FeatureList, audit: Audit | None = None) -> Dataset:
+    """Rows for every labelled item, made by the code that serves. Reads the log once; the result may be empty.
+
+    `audit` leaves out what cannot be right.
+    """
     ready = plan(features)
     left_out: Counter[str] = Counter()
     labelled: list[_Labelled] = []
@@ -90,8 +95,13 @@ def build(examples: Examples, features: FeatureList) -> Dataset:
     for example in examples():
         left_out.update(example.left_out)
         if example.items:
-            blocks.append(rows(example.inputs, example.items, ready))
-            labelled += _labelled(example)
+            made, items = rows(example.inputs, example.items, ready), _labelled(example)
+            if audit is not None:
+                right, why = audit.see(example)
+                left_out.update(why)
+                made, items = made[right], list(compress(items, right.tolist()))
+            blocks.append(made)
+            labelled += items
     order = sorted(range(len(labelled)), key=lambda spot: (labelled[spot].at, labelled[spot].decision_id))
     return _arranged(features, np.concatenate(blocks)[order], [labelled[spot] for spot in order], left_out)
 

@@ -15,6 +15,17 @@ MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """The rows that items were scored on when they were shown."""
+
+    features: tuple[str, ...]
+    engine: str
+    """Which program made them."""
+    rows: tuple[tuple[float, ...], ...]
+    """Parallel to the example's items."""
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One decision with those of its items whose outcome is known; the tuples are parallel."""
 
@@ -27,6 +38,8 @@ class Example:
     propensities: tuple[float | None, ...] = ()
     left_out: tuple[str, ...] = ()
     """Why its other items are no examples: a code each."""
+    logged: Logged | None = None
+    """None: the log does not hold rows."""
 
 
 Examples = Callable[[], Iterable[Example]]
@@ -94,6 +107,7 @@ def label(record: DecisionRecord, responses: Responses, now: Millis) -> Example:
         scores=tuple(item.score for item, _, _ in kept),
         propensities=tuple(item.propensity for item, _, _ in kept),
         left_out=tuple(left_out),
+        logged=Logged(record.features, record.engine, tuple(item.row for item, _, _ in kept)),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.audit import Served, unknown
 from scoring.cross_validation import Progress, quietly
 from scoring.dataset import build
 from scoring.examples import Examples
@@ -31,6 +32,8 @@ class Learning:
     attributes: AttributeSet
     active: Path | None
     """The active model's folder; None: the prior serves. A folder that cannot be used is the prior too."""
+    served: Served = unknown
+    """By which feature list logged rows were made, to compare them."""
 
 
 def retrain(learning: Learning, models: Path, run: Run, *, progress: Progress = quietly) -> tuple[Path, Verdict]:
@@ -40,7 +43,8 @@ def retrain(learning: Learning, models: Path, run: Run, *, progress: Progress = 
     active = _opened(learning.active)
     trained_until = None if active is None or learning.active is None else _trained_until(learning.active)
     at = cutoff(known, trained_until) or 0
-    folder = train_from_examples(learning.log(at), models, learning.attributes, run, progress=_most_of(progress))
+    most, served = _most_of(progress), learning.served
+    folder = train_from_examples(learning.log(at), models, learning.attributes, run, progress=most, served=served)
     progress("judging on the newest", 0.95)
     found = judge(folder, active, since(known, at), at, seed=run.seed)
     put_beside(folder, VERDICT, msgspec.json.format(msgspec.json.encode(found), indent=1))

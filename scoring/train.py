@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from scoring import card
+from scoring.audit import Audit, Served, check_told, unknown
 from scoring.cold_start import FORMAT as EVIDENCE_FORMAT
 from scoring.cold_start import Evidence, Starts, blend, trust_of
 from scoring.compiled import compile_trees
@@ -48,20 +49,34 @@ def train_from_lake(
 ) -> Path:
     """A model of everything in the lake whose attribution window had closed at `now` (default: the newest record).
 
-    Returns its folder in `models`. Raises InvalidInput DATASET_TOO_SMALL.
+    Returns its folder in `models`. Raises InvalidInput as train_from_examples does.
     """
     at = lake.newest() if now is None else now
     return train_from_examples(from_lake(lake, at or 0), models, attributes, run, progress=progress)
 
 
 def train_from_examples(
-    examples: Examples, models: Path, attributes: AttributeSet, run: Run, *, progress: Progress = quietly
+    examples: Examples,
+    models: Path,
+    attributes: AttributeSet,
+    run: Run,
+    *,
+    progress: Progress = quietly,
+    served: Served = unknown,
 ) -> Path:
-    """As train_from_lake, from any log."""
+    """As train_from_lake, from any log. `served` says by which feature list logged rows were made: those are compared.
+
+    Raises InvalidInput DATASET_TOO_SMALL, FEATURE_FROM_FUTURE, ROWS_DIFFER, FEATURE_TELLS_OUTCOME.
+    """
     progress("reading the log", 0.0)
     features = learn_features(examples, attributes)
     progress("making rows", 0.1)
-    return train(build(examples, features), models, run, progress=progress)
+    audit = Audit(features, served)
+    dataset = build(examples, features, audit)
+    audit.check()
+    check_enough(dataset)
+    check_told(features, dataset.rows, dataset.outcome)
+    return train(dataset, models, run, progress=progress)
 
 
 def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quietly) -> Path:
