@@ -32,11 +32,19 @@ from tests.service import Service, service
 
 PAGES = {
     name: (ROOT / name).read_text()
-    for name in ("README.md", "docs/apps.md", "docs/operations.md", "docs/architecture.md", "docs/campaigns.md")
-}
+    for name in (
+        "README.md", "docs/apps.md", "docs/operations.md", "docs/architecture.md", "docs/campaigns.md",
+        "docs/propensity.md", "docs/results.md",
+    )
+}  # fmt: skip
 README, APPS, OPERATIONS = PAGES["README.md"], PAGES["docs/apps.md"], PAGES["docs/operations.md"]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHELL = [block for page in (README, APPS, OPERATIONS) for kind, _, block in BLOCK.findall(page) if kind == "sh"]
+SHELL = [
+    block
+    for page in (README, APPS, OPERATIONS, PAGES["docs/propensity.md"])
+    for kind, _, block in BLOCK.findall(page)
+    if kind == "sh"
+]
 CODE = "\n".join(SOURCES.values())
 EXAMPLE = ROOT / "deploy" / "campaigns"
 PROGRAMS = {
@@ -245,7 +253,7 @@ def test_what_the_operators_page_asks_of_compose_is_in_the_compose_file() -> Non
 
 def test_every_make_target_of_the_pages_exists_and_the_readme_names_them_all() -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for name in ("README.md", "docs/apps.md", "docs/operations.md", "docs/architecture.md"):
+    for name in PAGES:
         assert set(re.findall(r"(?:`|^)make ([a-z]+)", PAGES[name], re.MULTILINE)) <= targets | {"clean"}, name
     assert set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.MULTILINE)) >= targets - {"openapi"}
 
