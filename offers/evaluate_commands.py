@@ -15,7 +15,7 @@ from offers import policy_value, replay_log, revaluing
 from offers.commands import Json, command, errors, say
 from offers.learning import evaluate as evaluate_model
 from offers.revaluing import Asked
-from scoring.evaluate import page
+from scoring.evaluate_page import page
 from streams.instant import parse_instant
 from streams.settings import Settings, from_environment
 from streams.telemetry import configure_logging
@@ -35,6 +35,10 @@ def evaluate(  # noqa: PLR0913 - its options
     model: Annotated[Path | None, typer.Option(help="A model folder; default: the active one.")] = None,
     log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
     now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Also by the levels of this, for example customer.loyalty_tier; repeatable."),
+    ] = None,
     policy: Annotated[
         str, typer.Option(help="Value this instead: random, logged, prior, active, a model (m-..., a folder).")
     ] = "",
@@ -50,7 +54,7 @@ def evaluate(  # noqa: PLR0913 - its options
     """How good a model is on what was logged; with --policy, what that would have earned. Exits 1 if unknowable."""
     settings, at = _settings(), parse_instant(now) if now else None
     if not (policy or revision or explore is not None):
-        found = evaluate_model(settings, model, log, at)
+        found = evaluate_model(settings, model, log, at, by or ())
         sys.stdout.write("" if as_json else page(found) + "\n")
         if as_json:
             say(found)

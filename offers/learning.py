@@ -1,5 +1,6 @@
 """Training and judging models from what this deployment logged: what `offing train` and `offing evaluate` do."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from scoring.fit import Run
 from scoring.groups import GroupReport, groups_of_lake
 from scoring.jsonl import JsonLog
 from scoring.model_folder import CARD
+from scoring.segments import segmenting
 from scoring.train import train_from_examples
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
@@ -81,12 +83,19 @@ def told(folder: Path, *, active: bool) -> Trained:
     return Trained(folder.name, str(folder), active, card)
 
 
-def evaluate(settings: Settings, model: Path | None, log: Path | None, now: Millis | None) -> Evaluation:
-    """A model, by default the active one, on the lake or on a log. Raises InvalidInput NO_MODEL, MODEL_INVALID."""
+def evaluate(
+    settings: Settings, model: Path | None, log: Path | None, now: Millis | None, by: Sequence[str] = ()
+) -> Evaluation:
+    """A model, by default the active one, on the lake or on a log, also by the levels of the attributes `by`.
+
+    Raises InvalidInput NO_MODEL, MODEL_INVALID, UNKNOWN_ATTRIBUTE.
+    """
     folder = model or _active_folder(settings)
     if log is None:
-        return evaluate_lake(folder, Lake(settings.lake), now=now)
-    return evaluate_model(folder, JsonLog(log, attributes(settings)).examples())
+        parts = segmenting(by, attributes(settings)) if by else None
+        return evaluate_lake(folder, Lake(settings.lake), now=now, segments=parts)
+    lines = JsonLog(log, attributes(settings))
+    return evaluate_model(folder, lines.examples(), segments=segmenting(by, lines.attributes()) if by else None)
 
 
 def drift(

@@ -2,5 +2,6 @@
 
 Reading order: features, encoding, history, lineup, offer_table, rows; exploration; calibration, cold_start, compiled,
 model_folder, propensity; examples, jsonl, vocabulary, audit, dataset; metrics, folds, fit, cross_validation, card,
-distribution, train, evaluate; off_policy; fresh, gate, retrain; calibration_drift, drift, drift_page.
+distribution, train, segments, evaluate, evaluate_page; off_policy; fresh, gate, retrain;
+calibration_drift, drift, drift_page.
 """

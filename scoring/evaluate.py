@@ -1,6 +1,6 @@
-"""Evaluation: how good a model is on a log it was not trained on."""
+"""Evaluation: how good a model is on a log it was not trained on, in all, by offer and by segment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 
 from scoring.dataset import Dataset, build
 from scoring.examples import Examples, from_lake
-from scoring.metrics import Metrics, ReliabilityBin, auc, measure
+from scoring.metrics import Intervals, Metrics, ReliabilityBin, auc, brier, ece, intervals, log_loss, measure
 from scoring.propensity import Model, open_model
+from scoring.segments import Segmenting, told
 from streams.errors import InvalidInput
 from streams.ids import Millis, ModelId, OfferId
 from streams.lake import Lake
 
 Numbers = NDArray[np.float64]
+MOST_OFFERS = 200
+"""Offers that are told: those with the most rows."""
 
 
 class OfferLine(msgspec.Struct, frozen=True):
@@ -26,6 +29,26 @@ class OfferLine(msgspec.Struct, frozen=True):
     predicted: float
     observed: float
     auc: float | None
+    log_loss: float
+    brier: float
+    ece: float
+    intervals: Intervals | None
+    """None of fewer than two customers."""
+
+
+class SegmentLine(msgspec.Struct, frozen=True):
+    """The rows whose customers or situations have something in common; of five customers at least."""
+
+    attribute: str
+    """`history`, or a declared attribute."""
+    segment: str
+    """new | returning, or a level; `missing`."""
+    rows: int
+    customers: int
+    predicted: float
+    observed: float
+    metrics: Metrics
+    intervals: Intervals | None
 
 
 class Evaluation(msgspec.Struct, frozen=True):
@@ -44,31 +67,47 @@ class Evaluation(msgspec.Struct, frozen=True):
     log_loss_of_mean: float
     brier: float
     ece: float
+    intervals: Intervals | None
     reliability: tuple[ReliabilityBin, ...]
     declared: Metrics
     """Of the declared starting propensities on the same rows: what the prior would have said."""
     logged: Metrics | None
     """Of the scores in the log, where every row has one: what was said when it was shown."""
     offers: tuple[OfferLine, ...]
+    offers_not_told: int
+    segments: tuple[SegmentLine, ...]
     left_out: dict[str, int]
 
 
 FORMAT = 1
 
 
-def evaluate_lake(folder: Path, lake: Lake, *, now: Millis | None = None, seed: int = 0) -> Evaluation:
+def evaluate_lake(
+    folder: Path, lake: Lake, *, now: Millis | None = None, seed: int = 0, segments: Segmenting | None = None
+) -> Evaluation:
     """A model folder on everything in the lake whose attribution window had closed at `now` (default: newest record).
 
     Raises InvalidInput MODEL_INVALID, DATASET_EMPTY.
     """
     at = lake.newest() if now is None else now
-    return evaluate_model(folder, from_lake(lake, at or 0), seed=seed)
+    return evaluate_model(folder, from_lake(lake, at or 0), seed=seed, segments=segments)
 
 
-def evaluate_model(folder: Path, examples: Examples, *, seed: int = 0) -> Evaluation:
-    """A model folder on any log. Raises as evaluate_lake does."""
-    model = open_model(folder)
-    return evaluate(model, build(examples, model.plan.features), seed=seed)
+def evaluate_model(
+    folder: Path, examples: Examples, *, seed: int = 0, segments: Segmenting | None = None
+) -> Evaluation:
+    """A model folder on any log, also by new and returning customers. Raises as evaluate_lake does."""
+    model, noted = open_model(folder), segments or Segmenting()
+    dataset = build(noted.noting(examples), model.plan.features)
+    found = evaluate(model, dataset, seed=seed)
+    return msgspec.structs.replace(found, segments=tuple(_segment_lines(dataset, said_of(model, dataset), noted, seed)))
+
+
+def said_of(model: Model, dataset: Dataset) -> Numbers:
+    """(n,) what the model says of rows made with its own feature list."""
+    exposures = np.array([model.evidence.of(offer_id) for offer_id in dataset.offers], dtype=np.float64)
+    declared = np.column_stack([dataset.starts.mean, dataset.starts.evidence, exposures[dataset.offer]])
+    return model.probability(np.ascontiguousarray(dataset.rows), declared)
 
 
 def evaluate(model: Model, dataset: Dataset, *, seed: int = 0) -> Evaluation:
@@ -77,11 +116,9 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int = 0) -> Evaluation:
         dropped = ", ".join(f"{count} {reason}" for reason, count in dataset.left_out.items()) or "it is empty"
         message = f"the log has no item with a known outcome: {dropped}. Wait, or give a later --now"
         raise InvalidInput("DATASET_EMPTY", message)
-    offers = [dataset.offers[code] for code in dataset.offer]
-    exposures = [model.evidence.of(offer_id) for offer_id in offers]
-    declared = np.column_stack([dataset.starts.mean, dataset.starts.evidence, exposures])
-    said = model.probability(np.ascontiguousarray(dataset.rows), declared)
+    said = said_of(model, dataset)
     found = _measured(dataset, said, seed)
+    offers = _offer_lines(dataset, said, seed)
     return Evaluation(
         v=FORMAT,
         model=model.id,
@@ -95,62 +132,57 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int = 0) -> Evaluation:
         log_loss_of_mean=found.log_loss_of_mean,
         brier=found.brier,
         ece=found.ece,
+        intervals=intervals(dataset.outcome, said, dataset.customer, dataset.weight, seed),
         reliability=found.reliability,
         declared=_measured(dataset, dataset.starts.mean, seed),
         logged=None if np.isnan(dataset.score).any() else _measured(dataset, dataset.score, seed),
-        offers=tuple(_offer_lines(dataset, said)),
+        offers=tuple(offers),
+        offers_not_told=len(dataset.offers) - len(offers),
+        segments=(),
         left_out=dict(dataset.left_out),
     )
-
-
-def page(found: Evaluation) -> str:
-    """The same as text."""
-    interval = "" if found.auc_interval is None else f" ({found.auc_interval[0]:.3f} to {found.auc_interval[1]:.3f})"
-    lines = [
-        f"{found.model} ({found.form}) on {found.rows:,} items of {found.customers:,} customers, "
-        f"{found.positives / found.rows:.2%} accepted",
-        f"  AUC {_number(found.auc)}{interval}   log loss {found.log_loss:.4f} (mean rate {found.log_loss_of_mean:.4f})"
-        f"   Brier {found.brier:.4f}   ECE {found.ece:.4f}",
-        f"  declared propensities: AUC {_number(found.declared.auc)}, log loss {found.declared.log_loss:.4f}",
-    ]
-    if found.logged is not None:
-        lines.append(f"  as logged: AUC {_number(found.logged.auc)}, log loss {found.logged.log_loss:.4f}")
-    lines += ["", "  said         rows   mean said   came"]
-    lines += [
-        f"  {bin.low:.1f} to {bin.high:.1f} {bin.rows:>7,}   {bin.predicted:>9.3f}  {bin.observed:>5.3f}"
-        for bin in found.reliability
-    ]
-    lines += ["", f"  {'offer':<40} rows   mean said   came    AUC"]
-    lines += [_offer_text(line) for line in found.offers]
-    return "\n".join(lines)
-
-
-def _offer_text(line: OfferLine) -> str:
-    name = line.offer_id if len(line.offer_id) <= 38 else f"{line.offer_id[:35]}..."
-    return f"  {name:<38} {line.rows:>6,}   {line.predicted:>9.3f}  {line.observed:>5.3f}  {_number(line.auc)}"
 
 
 def _measured(dataset: Dataset, said: Numbers, seed: int) -> Metrics:
     return measure(dataset.outcome, said, dataset.customer, dataset.weight, seed)
 
 
-def _offer_lines(dataset: Dataset, said: Numbers) -> Sequence[OfferLine]:
+def _offer_lines(dataset: Dataset, said: Numbers, seed: int) -> Sequence[OfferLine]:
     """Offers by their number of rows, the most first."""
-    lines = []
-    for code, offer_id in enumerate(dataset.offers):
-        spots = dataset.offer == code
-        outcome, weight = dataset.outcome[spots], dataset.weight[spots]
-        lines.append(
-            OfferLine(
-                offer_id,
-                int(spots.sum()),
-                float(np.average(said[spots], weights=weight)),
-                float(np.average(outcome, weights=weight)),
-                auc(outcome, said[spots], weight),
+    counts = np.bincount(dataset.offer, minlength=len(dataset.offers))
+    most = sorted(range(len(dataset.offers)), key=lambda code: (-counts[code], dataset.offers[code]))[:MOST_OFFERS]
+    order = np.argsort(dataset.offer, kind="stable")
+    spots = np.split(order, np.cumsum(counts)[:-1])
+    return [_offer_line(dataset, said, code, spots[code], seed) for code in most]
+
+
+def _offer_line(dataset: Dataset, said: Numbers, code: int, spots: NDArray[np.intp], seed: int) -> OfferLine:
+    outcome, probability, weight = dataset.outcome[spots], said[spots], dataset.weight[spots]
+    return OfferLine(
+        offer_id=dataset.offers[code],
+        rows=len(spots),
+        predicted=float(np.average(probability, weights=weight)),
+        observed=float(np.average(outcome, weights=weight)),
+        auc=auc(outcome, probability, weight),
+        log_loss=log_loss(outcome, probability, weight),
+        brier=brier(outcome, probability, weight),
+        ece=ece(outcome, probability, weight),
+        intervals=intervals(outcome, probability, dataset.customer[spots], weight, seed),
+    )
+
+
+def _segment_lines(dataset: Dataset, said: Numbers, noted: Segmenting, seed: int) -> Iterator[SegmentLine]:
+    for name, column in zip(noted.names, noted.columns(), strict=True):
+        for segment, rows, customers in told(column, dataset.customer):
+            outcome, probability, weight = dataset.outcome[rows], said[rows], dataset.weight[rows]
+            customer = dataset.customer[rows]
+            yield SegmentLine(
+                attribute=name,
+                segment=segment,
+                rows=len(outcome),
+                customers=customers,
+                predicted=float(np.average(probability, weights=weight)),
+                observed=float(np.average(outcome, weights=weight)),
+                metrics=measure(outcome, probability, customer, weight, seed),
+                intervals=intervals(outcome, probability, customer, weight, seed),
             )
-        )
-    return sorted(lines, key=lambda line: (-line.rows, line.offer_id))
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -42,6 +42,21 @@ class Metrics:
     """The bins that hold rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """95 % intervals of what Metrics has none for, by drawing whole customers (basic bootstrap: the expected
+
+    calibration error of a drawn sample is too high by about as much as the sample's own is)."""
+
+    log_loss: tuple[float, float]
+    brier: tuple[float, float]
+    ece: tuple[float, float]
+    came: tuple[float, float]
+    """Of the rate of acceptances."""
+    came_to_said: tuple[float, float]
+    """Acceptances that came to those that were predicted: 1 where the probabilities hold on the whole."""
+
+
 def measure(outcome: Numbers, probability: Numbers, customer: NDArray[np.intp], weight: Numbers, seed: int) -> Metrics:
     """Everything at once. `customer` groups rows for the interval."""
     mean = np.full(len(outcome), float(np.average(outcome, weights=weight)))
@@ -53,7 +68,7 @@ def measure(outcome: Numbers, probability: Numbers, customer: NDArray[np.intp], 
         auc_interval=auc_interval(outcome, probability, customer, weight, seed),
         log_loss=log_loss(outcome, probability, weight),
         log_loss_of_mean=log_loss(outcome, mean, weight),
-        brier=float(np.average((probability - outcome) ** 2, weights=weight)),
+        brier=brier(outcome, probability, weight),
         ece=ece(outcome, probability, weight),
         reliability=table,
     )
@@ -107,10 +122,53 @@ def auc_interval(
     return float(low), float(high)
 
 
+def intervals(
+    outcome: Numbers, probability: Numbers, customer: NDArray[np.intp], weight: Numbers, seed: int
+) -> Intervals | None:
+    """As `measure`; None of fewer than two customers."""
+    _, codes = np.unique(customer, return_inverse=True)
+    count = int(codes.max()) + 1 if len(codes) else 0
+    if count < 2:
+        return None
+    gaps = np.zeros((len(outcome), BINS))
+    gaps[np.arange(len(outcome)), _bins(probability)] = outcome - probability
+    each = np.column_stack([np.ones(len(outcome)), _losses(outcome, probability), (probability - outcome) ** 2])
+    columns = np.column_stack([each, outcome, probability, gaps]) * weight[:, None]
+    sums = np.column_stack([np.bincount(codes, weights=column, minlength=count) for column in columns.T])
+    draw = np.random.default_rng(seed)
+    drawn = np.stack([
+        np.einsum("c,ck->k", np.bincount(draw.integers(0, count, count), minlength=count).astype(np.float64), sums)
+        for _ in range(REPEATS)
+    ])  # fmt: skip
+    here = _of_sums(sums.sum(axis=0)[None])[0]
+    low, high = np.quantile(_of_sums(drawn), [0.025, 0.975], axis=0)
+    ends = np.maximum(np.stack([2 * here - high, 2 * here - low], axis=1), 0.0).tolist()
+    loss, brier, error, came, ratio = ((first, last) for first, last in ends)
+    return Intervals(loss, brier, error, came, ratio)
+
+
+def _of_sums(sums: Numbers) -> Numbers:
+    """(r, 5) log loss, Brier, ECE, rate, rate to prediction of (r, 5 + BINS) sums."""
+    weight, came, said = sums[:, 0], sums[:, 3], sums[:, 4]
+    error = np.abs(sums[:, 5:]).sum(axis=1) / weight
+    return np.column_stack(
+        [sums[:, 1] / weight, sums[:, 2] / weight, error, came / weight, came / np.maximum(said, TINY)]
+    )
+
+
 def log_loss(outcome: Numbers, probability: Numbers, weight: Numbers) -> float:
     """Mean negative log likelihood, in nats."""
+    return float(np.average(_losses(outcome, probability), weights=weight))
+
+
+def _losses(outcome: Numbers, probability: Numbers) -> Numbers:
     p = np.clip(probability, TINY, 1 - TINY)
-    return float(np.average(-(outcome * np.log(p) + (1 - outcome) * np.log1p(-p)), weights=weight))
+    return np.asarray(-(outcome * np.log(p) + (1 - outcome) * np.log1p(-p)))
+
+
+def brier(outcome: Numbers, probability: Numbers, weight: Numbers) -> float:
+    """Mean squared distance between what was said and what came (Brier 1950)."""
+    return float(np.average((probability - outcome) ** 2, weights=weight))
 
 
 def ece(outcome: Numbers, probability: Numbers, weight: Numbers) -> float:

@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from scoring.dataset import build
-from scoring.evaluate import Evaluation, evaluate, evaluate_lake, evaluate_model, page
+from scoring.evaluate import Evaluation, evaluate, evaluate_lake, evaluate_model
+from scoring.evaluate_page import page
 from scoring.examples import Example
 from scoring.jsonl import JsonLog
 from scoring.propensity import load, open_model
