@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scoring.contributions import ItemContributions, explainer, lines
+from scoring.contributions import ItemContributions, explainer, lines, without_model
 from scoring.features import Propensity
 from scoring.propensity import PRIOR
 from streams.errors import InvalidInput
@@ -15,9 +15,9 @@ Contributions = tuple[ItemContributions, ...]
 
 
 def of_shown(shown: Sequence[ShownItem], propensity: Propensity) -> Contributions:
-    """By the model that serves; none of the prior, nor of a folder that cannot be read any more. May block."""
+    """By the model that serves; none of a folder that cannot be read any more. May block."""
     if propensity.folder is None:
-        return ()
+        return without_model(shown)
     try:
         return explainer(propensity.folder).of(shown)
     except InvalidInput as error:
@@ -28,7 +28,7 @@ def of_shown(shown: Sequence[ShownItem], propensity: Propensity) -> Contribution
 def of_record(record: DecisionRecord, models: Path) -> Contributions:
     """By the model that decided then, from the rows it saw. Raises InvalidInput MODEL_INVALID if it is here no more."""
     if record.model == PRIOR:
-        return ()
+        return without_model(record.shown)
     return explainer(models / Path(record.model).name).of(record.shown)
 
 

@@ -67,7 +67,7 @@ def model_weight(evidence: Numbers, exposures: Numbers, trust: float) -> Numbers
 
 
 class Start(msgspec.Struct, frozen=True):
-    """How the score of one shown offer came out: weight x modelled + (1 - weight) x declared. For a person to read."""
+    """How the score of one shown offer came out: weight x modelled + (1 - weight) x declared."""
 
     declared: float
     """The starting propensity that the offer declares."""
@@ -83,24 +83,26 @@ class Start(msgspec.Struct, frozen=True):
     """What the model said, calibrated; None: no model decided."""
     score: float
     """What came out."""
+    words: str = ""
+    """The same for a person to read."""
 
-    @property
-    def words(self) -> str:
-        """In words, shares in whole percent.
 
-        >>> Start(0.05, 50.0, 50.0, 310, 310 / 360, 0.041, 0.04225).words
-        '86 % model (0.041 after 310 exposures), 14 % declared (0.05, worth 50)'
-        """
-        declared = f"declared ({self.declared:.2g}, worth {self.evidence:.4g}"
-        if self.worth < self.evidence:
-            declared += f", as others proved {self.worth:.2g}"
-        if self.modelled is None:
-            return f"{declared}); no model decided"
-        share = round(100 * self.weight)
-        if not self.exposures:
-            return f"100 % {declared}): the model ({self.modelled:.2g}) has not seen this offer"
-        model = f"model ({self.modelled:.2g} after {self.exposures:,} exposures)"
-        return f"{share} % {model}, {100 - share} % {declared})"
+def words_of(start: Start) -> str:
+    """In words, shares in whole percent.
+
+    >>> words_of(Start(0.05, 50.0, 50.0, 310, 310 / 360, 0.041, 0.04225))
+    '86 % model (0.041 after 310 exposures), 14 % declared (0.05, worth 50)'
+    """
+    declared = f"declared ({start.declared:.2g}, worth {start.evidence:.4g}"
+    if start.worth < start.evidence:
+        declared += f", as others proved {start.worth:.2g}"
+    if start.modelled is None:
+        return f"{declared}); no model decided"
+    if not start.exposures:
+        return f"100 % {declared}): the model ({start.modelled:.2g}) has not seen this offer"
+    share = round(100 * start.weight)
+    model = f"model ({start.modelled:.2g} after {start.exposures:,} exposures)"
+    return f"{share} % {model}, {100 - share} % {declared})"
 
 
 def start_of(offer: OfferFacts, exposures: int, trust: float, modelled: float) -> Start:
@@ -109,13 +111,17 @@ def start_of(offer: OfferFacts, exposures: int, trust: float, modelled: float) -
     seen = np.array([exposures], dtype=np.float64)
     [weight] = model_weight(np.array([evidence]), seen, trust).tolist()
     [score] = blend(np.array([modelled]), Starts(np.array([mean]), np.array([evidence])), seen, trust).tolist()
-    return Start(mean, evidence, trust * evidence, exposures, weight, modelled, score)
+    return _told(Start(mean, evidence, trust * evidence, exposures, weight, modelled, score))
 
 
 def declared_only(offer: OfferFacts) -> Start:
     """Of an offer that no model scored."""
     mean, evidence = offer.starting_mean, offer.starting_evidence
-    return Start(mean, evidence, evidence, 0, 0.0, None, mean)
+    return _told(Start(mean, evidence, evidence, 0, 0.0, None, mean))
+
+
+def _told(start: Start) -> Start:
+    return msgspec.structs.replace(start, words=words_of(start))
 
 
 def trust_of(declared: Starts, exposures: Numbers, positives: Numbers) -> float:

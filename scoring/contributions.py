@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.calibration import Calibration
+from scoring.cold_start import Evidence, Start, declared_only, start_of
 from scoring.contribution_words import words
 from scoring.features import Column, FeatureList, Rows
-from scoring.model_folder import CALIBRATION, FEATURES, MODEL, check, invalid
+from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, check, invalid
 from streams.record import OfferFacts, ShownItem
 
 MOST = 6
 """Features that are told of an item; the others are summed."""
+NEVER = 1e-9
 LEAST = 0.005
 """Log odds: what would be told as +0.00 is not told."""
 
@@ -49,13 +51,15 @@ class ItemContributions(msgspec.Struct, frozen=True):
     modelled: float
     """The calibrated probability of the model alone."""
     margin: float
-    """Log odds that the trees say."""
+    """Log odds that the trees say; without a model those of the declared propensity, and so is the base."""
     base: float
     """Of the average row of the training."""
     contributions: tuple[Contribution, ...]
     """The largest first, by what they add or take."""
     rest: float
     """All other features together."""
+    start: Start
+    """How the model's word and the declared one came together."""
 
 
 class Explainer:
@@ -78,7 +82,7 @@ class Explainer:
             _item(
                 item,
                 score,
-                (float(margins[spot]), float(modelled[spot])),
+                (float(margins[spot]), read.start(item.offer, float(modelled[spot]))),
                 read.told(item.offer, rows[spot], table[spot]),
             )
             for spot, (item, score) in enumerate(scored)
@@ -92,6 +96,7 @@ class Explainer:
                 booster=lightgbm.Booster(model_str=(self._folder / MODEL).read_text()),
                 features=msgspec.json.decode((self._folder / FEATURES).read_bytes(), type=FeatureList),
                 calibration=msgspec.json.decode((self._folder / CALIBRATION).read_bytes(), type=Calibration),
+                evidence=msgspec.json.decode((self._folder / EVIDENCE).read_bytes(), type=Evidence),
             )
         except (OSError, msgspec.DecodeError, lightgbm.basic.LightGBMError) as error:
             raise invalid(self._folder, str(error)) from error
@@ -107,6 +112,10 @@ class _Read:
     booster: lightgbm.Booster
     features: FeatureList
     calibration: Calibration
+    evidence: Evidence
+
+    def start(self, offer: OfferFacts, modelled: float) -> Start:
+        return start_of(offer, self.evidence.of(offer.offer_id), self.evidence.trust, modelled)
 
     def told(self, offer: OfferFacts, row: Rows, added: Rows) -> tuple[float, list[Contribution]]:
         """(base, every feature, the largest first)"""
@@ -131,29 +140,41 @@ def _rows(items: Sequence[ShownItem], features: FeatureList, folder: Path) -> Ro
 
 
 def _item(
-    item: ShownItem, score: float, said: tuple[float, float], told: tuple[float, list[Contribution]]
+    item: ShownItem, score: float, said: tuple[float, Start], told: tuple[float, list[Contribution]]
 ) -> ItemContributions:
-    (margin, modelled), (base, every) = said, told
+    (margin, start), (base, every) = said, told
     largest = [each for each in every[:MOST] if abs(each.log_odds) >= LEAST]
     return ItemContributions(
         offer_id=item.offer.offer_id,
         about=item.about,
         placement=item.placement,
         score=score,
-        modelled=modelled,
+        modelled=score if start.modelled is None else start.modelled,
         margin=margin,
         base=base,
         contributions=tuple(largest),
         rest=math.fsum(each.log_odds for each in every[len(largest) :]),
+        start=start,
     )
+
+
+def without_model(shown: Sequence[ShownItem]) -> tuple[ItemContributions, ...]:
+    """Of items that no model scored: nothing is added to what their offers declare."""
+    found = []
+    for item in shown:
+        if item.score is not None:
+            chance = min(max(item.score, NEVER), 1 - NEVER)  # JSON has no infinity
+            odds = math.log(chance / (1 - chance))
+            found.append(_item(item, item.score, (odds, declared_only(item.offer)), (odds, [])))
+    return tuple(found)
 
 
 def lines(found: ItemContributions) -> list[str]:
     """For a person: the item, then a line per feature."""
     about = f" ({found.about})" if found.about else ""
-    head = f"{found.offer_id}{about}: {found.score:.1%}"
-    if abs(found.score - found.modelled) >= 0.0005:
-        head += f", the model alone {found.modelled:.1%}"
+    head = f"{found.offer_id}{about}: {found.score:.1%} = {found.start.words}"
+    if found.start.modelled is None:
+        return [head]
     told = [f"  {each.log_odds:+.2f}  {each.words}" for each in found.contributions]
     rest = [f"  {found.rest:+.2f}  everything else"] if abs(found.rest) >= LEAST else []
     return [head, f"  {found.base:+.2f}  on average, in log odds", *told, *rest]

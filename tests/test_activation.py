@@ -382,6 +382,8 @@ def test_a_new_model_decides_at_once_and_a_broken_one_is_said_in_every_answer(
             assert why["offer_id"] == UPGRADE
             added = sum(each["log_odds"] for each in why["contributions"])
             assert why["base"] + added + why["rest"] == pytest.approx(why["margin"])
+            assert why["start"]["score"] == pytest.approx(why["score"])
+            assert "declared (" in why["start"]["words"]
             live.runtime.ledger.activate("model", "m-000000000000", "tests", NOW)
             await soon(lambda: live.runtime.ready()["model"] == "prior")
             broken = await live.ask(context=HERE)

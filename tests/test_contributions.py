@@ -13,7 +13,7 @@ from scoring.contributions import MOST, Explainer, ItemContributions, explainer,
 from scoring.model_folder import FEATURES, MODEL
 from scoring.propensity import load, open_model, prior
 from streams.errors import InvalidInput
-from streams.ids import ModelId
+from streams.ids import ModelId, OfferId
 from streams.record import DecisionRecord
 from tests.decision_log import record
 from tests.scoring_world import ATTRIBUTES, BAR, QUIZ, SPA, examples, passenger, trained
@@ -76,18 +76,45 @@ def _visits(number: int) -> tuple[object, object]:
 def test_lines_for_a_person_say_the_chance_the_average_and_what_each_feature_added(folder: Path) -> None:
     found = Explainer(folder).of(decided(folder).shown)[1]
     told = lines(found)
-    assert told[0].startswith(f"spa ({found.about}): {found.score:.1%}")
+    assert told[0] == f"spa ({found.about}): {found.score:.1%} = {found.start.words}"
     assert told[1] == f"  {found.base:+.2f}  on average, in log odds"
     assert told[2] == f"  {found.contributions[0].log_odds:+.2f}  {found.contributions[0].words}"
     assert msgspec.json.decode(msgspec.json.encode(found), type=ItemContributions) == found
 
 
-def test_the_prior_and_fallbacks_have_none(folder: Path, tmp_path: Path) -> None:
+def test_how_far_the_model_is_trusted_with_each_offer_is_told_and_makes_the_score(folder: Path) -> None:
+    evidence = open_model(folder).evidence
+    for item, found in zip((made := decided(folder)).shown, Explainer(folder).of(made.shown), strict=True):
+        start = found.start
+        assert start.score == pytest.approx(item.score, abs=1e-9)
+        assert (start.declared, start.evidence) == (item.offer.starting_mean, item.offer.starting_evidence)
+        assert start.exposures == evidence.exposures[item.offer.offer_id] > 0
+        assert start.modelled == found.modelled
+        assert start.words.startswith(f"{round(100 * start.weight)} % model ({found.modelled:.2g} after ")
+
+
+def test_an_offer_that_the_model_has_not_seen_is_told_to_be_what_it_declares(folder: Path) -> None:
     made = decided(folder)
-    assert of_shown(made.shown, prior(ATTRIBUTES)) == ()
+    unseen = msgspec.structs.replace(made.shown[0].offer, offer_id=OfferId("new"), starting_mean=0.03)
+    (found,) = Explainer(folder).of([msgspec.structs.replace(made.shown[0], offer=unseen, score=0.03)])
+    assert (found.start.weight, found.start.score) == (0.0, 0.03)
+    assert found.start.words.startswith("100 % declared (0.03, worth 20): the model (")
+
+
+def test_fallbacks_have_none_and_of_the_prior_what_was_declared_is_told(folder: Path, tmp_path: Path) -> None:
+    made = msgspec.structs.replace(decided(folder), model=ModelId("prior"))
+    shown = tuple(msgspec.structs.replace(item, score=item.offer.starting_mean) for item in made.shown)
+    found = of_shown(shown, prior(ATTRIBUTES))
+    assert [each.start.words for each in found] == [
+        f"declared ({item.offer.starting_mean:.2g}, worth {item.offer.starting_evidence:.4g}); no model decided"
+        for item in shown
+    ]
+    assert [(each.contributions, each.rest, each.base - each.margin) for each in found] == [((), 0.0, 0.0)] * 3
+    assert of_record(msgspec.structs.replace(made, shown=shown), tmp_path) == found
+    assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[ItemContributions, ...]) == found
+    assert [len(lines(each)) for each in found] == [1, 1, 1]
     unscored = tuple(msgspec.structs.replace(item, score=None, row=()) for item in made.shown)
-    assert Explainer(folder).of(unscored) == ()
-    assert of_record(msgspec.structs.replace(made, model=ModelId("prior")), tmp_path) == ()
+    assert Explainer(folder).of(unscored) == of_shown(unscored, prior(ATTRIBUTES)) == ()
 
 
 def test_a_record_is_explained_by_the_model_that_decided_then(folder: Path) -> None:
