@@ -1,6 +1,7 @@
 """The ledger: API keys, models and which is active, publications and stops. Everything SQL; one transaction per call.
 
-Publications of revisions are in offers.publications, stops in offers.stops.
+Models are in offers.models, publications of revisions in offers.publications, stops in offers.stops, turns in
+offers.turns.
 """
 
 import secrets
@@ -10,13 +11,14 @@ from hashlib import sha256
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from offers.caller import parse_scopes
 from offers.ledger_database import LedgerDatabase
-from offers.publications import INSERT, Publications
+from offers.models import Active, Change, Models
+from offers.publications import Publications
 from offers.stops import Stops
+from offers.turns import Turns
 from streams.errors import InvalidInput, NotFound
 from streams.ids import CampaignId, Millis, RevisionId
 
@@ -37,29 +39,6 @@ _KEYS = sa.Table(
 )
 
 
-def _known(name: str) -> sa.Table:
-    return sa.Table(
-        name,
-        _METADATA,
-        sa.Column("namespace", sa.String, primary_key=True),
-        sa.Column("id", sa.String, primary_key=True),
-        sa.Column("published_at", sa.BigInteger),
-        sa.Column("published_by", sa.String),
-    )
-
-
-_KNOWN: dict[Kind, sa.Table] = {"model": _known("models")}
-_ACTIVE = sa.Table(
-    "active",
-    _METADATA,
-    sa.Column("namespace", sa.String, primary_key=True),
-    sa.Column("kind", sa.String, primary_key=True),
-    sa.Column("id", sa.String),
-    sa.Column("activated_at", sa.BigInteger),
-    sa.Column("activated_by", sa.String),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """A key as the ledger knows it: never the secret."""
@@ -70,15 +49,6 @@ class ApiKey:
     scopes: tuple[str, ...]
     created_at: Millis
     revoked_at: Millis | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Active:
-    """What is active of one kind."""
-
-    id: str
-    activated_at: Millis
-    activated_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +73,10 @@ class Ledger:
     def __init__(self, url: str, namespace: str) -> None:
         self._database = LedgerDatabase(url, namespace)
         self.namespace = namespace
-        self._insert = INSERT[self._database.engine.dialect.name]
+        self.models = Models(self._database, namespace)
         self.publications = Publications(self._database, namespace)
         self.stops = Stops(self._database, namespace)
+        self.turns = Turns(self._database, namespace)
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe to call from many processes at once."""
@@ -156,39 +127,24 @@ class Ledger:
 
     def publish(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
         """Make a model known; repeating is harmless, the first time stays."""
-        row = {"namespace": self.namespace, "id": artifact, "published_at": now, "published_by": by}
-        with self._database.writing() as connection:
-            connection.execute(self._insert(_KNOWN[kind]).values(row).on_conflict_do_nothing())
+        self.models.publish(artifact, Change(by, now))
 
     def published(self, kind: Kind) -> tuple[str, ...]:
         """Ids of every known one, the newest first."""
-        table = _KNOWN[kind]
-        newest = sa.select(table.c.id).where(table.c.namespace == self.namespace)
-        with self._database.reading() as connection:
-            return tuple(connection.scalars(newest.order_by(table.c.published_at.desc(), table.c.id)))
+        return self.models.published()
 
     def activate(self, kind: Kind, artifact: str, by: str, now: Millis) -> None:
-        """Make a known model the active one. Raises NotFound MODEL_UNKNOWN."""
-        table = _KNOWN[kind]
-        known = sa.exists().where(table.c.namespace == self.namespace, table.c.id == artifact)
-        row = {"id": artifact, "activated_at": now, "activated_by": by}
-        upsert = self._insert(_ACTIVE).values(namespace=self.namespace, kind=kind, **row)
-        upsert = upsert.on_conflict_do_update(index_elements=["namespace", "kind"], set_=row)
-        with self._database.writing() as connection:
-            if not connection.scalar(sa.select(known)):
-                message = f"{kind} {artifact[:60]!r} was never published here"
-                raise NotFound(f"{kind.upper()}_UNKNOWN", message)
-            connection.execute(upsert)
+        """Make a known model the active one, whatever is. Raises NotFound MODEL_UNKNOWN."""
+        self.models.activate(artifact, Change(by, now))
 
     def active(self, kind: Kind) -> Active | None:
         """What is active of this kind; None: nothing yet."""
-        with self._database.reading() as connection:
-            return self._active_in(connection, kind)
+        return self.models.active()
 
     def wanted(self, now: Millis) -> Wanted:
         """Everything that a process follows, in one transaction: it asks four times a second."""
         with self._database.reading() as connection:
-            model = self._active_in(connection, "model")
+            model = self.models.active_in(connection)
             published = self.publications.active_in(connection, now)
             stopped = self.stops.campaigns_in(connection)
         return Wanted(
@@ -196,11 +152,6 @@ class Ledger:
             revision=None if published is None else published.revision,
             stopped=stopped,
         )
-
-    def _active_in(self, connection: Connection, kind: Kind) -> Active | None:
-        wanted = sa.select(_ACTIVE).where(_ACTIVE.c.namespace == self.namespace, _ACTIVE.c.kind == kind)
-        row = connection.execute(wanted).one_or_none()
-        return None if row is None else Active(row.id, row.activated_at, row.activated_by)
 
     def close(self) -> None:
         """Give every connection back. Idempotent."""

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 from loadtests.postgres_server import postgres
 from offers import ledger_database
-from offers.ledger import Active, Ledger
+from offers.ledger import Ledger
 from offers.ledger_database import LedgerDatabase
+from offers.models import Active
 from streams.errors import InvalidInput, NotFound, Retry, Stop
 
 
@@ -129,7 +130,7 @@ def test_migrations_go_up_down_and_up_again(url: str, namespace: str) -> None:
     with pytest.raises(Stop, match=r"schema is missing.*offing migrate") as unmigrated:
         database.check()
     assert unmigrated.value.code == "LEDGER_SCHEMA"
-    everything = {"alembic_version", "api_keys", "models", "active", "publications", "stops"}
+    everything = {"alembic_version", "api_keys", "models", "active", "publications", "stops", "model_states", "turns"}
     for _ in range(2):
         database.migrate()
         database.check()
@@ -145,7 +146,7 @@ def test_a_ledger_of_a_newer_program_is_left_alone(url: str, namespace: str, led
     database = LedgerDatabase(url, namespace)
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Stop, match="schema is 9999, this program expects 0002"):
+    with pytest.raises(Stop, match="schema is 9999, this program expects 0003"):
         ledger.check()
     with pytest.raises(Stop, match="newer program"):
         ledger.migrate()
