@@ -81,7 +81,7 @@ async def _learn(console: Console, seed: int, port: int) -> None:
             last = await _tell(console, doors, answers, Calendar(seed, end))
             await service.in_the_lake(client, last)
         with console.status("training, and judging on people and answers it has not seen"):
-            command = ("train", "--now", rfc3339(end), "--seed", str(seed))
+            command = ("train", "--activate", "always", "--now", rfc3339(end), "--seed", str(seed))
             trained = await asyncio.to_thread(service.json, *command)
             await asyncio.to_thread(service.wait_for_model, trained["model"])
     _show(console, trained["card"], seed)

@@ -132,7 +132,7 @@ async def _live(console: Console, client: httpx.AsyncClient, world: World) -> Wo
 def _train(console: Console, service: Service, report: WorldReport) -> None:
     began = time.monotonic()
     with console.status("training a model from what was logged"):
-        trained = service.json("train", "--now", rfc3339(report.end))
+        trained = service.json("train", "--activate", "always", "--now", rfc3339(report.end))
         service.wait_for_model(trained["model"])
     show_model(console, trained["card"], time.monotonic() - began)
     console.print(f"the running service scores with {trained['model']}; nothing was restarted")

@@ -1,4 +1,4 @@
-"""`offing`: serve, consume, train, evaluate, replay, drift, campaigns, keys, tokens, explain, doctor, migrate, ..."""
+"""`offing`: serve, consume, train, models, evaluate, replay, campaigns, keys, tokens, explain, doctor, migrate, ..."""
 
 import logging
 import os
@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from offers import (
@@ -20,13 +19,14 @@ from offers import (
     drift_commands,
     evaluate_commands,
     group_commands,
-    learning,
+    model_commands,
     runtime,
     serving,
+    train_commands,
 )
 from offers.api.replays import told
 from offers.campaign_commands import campaigns
-from offers.commands import Json, command, console, errors, say
+from offers.commands import Json, command, console, say
 from offers.import_commands import app as imports
 from offers.replay import replay
 from offers.tokens import CustomerToken, CustomerTokens
@@ -207,36 +207,11 @@ def explain(decision_id: str, as_json: Json = False) -> None:
     console.print(table)
 
 
-@app.command()
-@command
-def train(
-    log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
-    now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
-    seed: int = 1,
-    activate: Annotated[bool, typer.Option(help="Make it the active model.")] = True,
-    as_json: Json = False,
-) -> None:
-    """Train a calibrated model from what was logged, and make it active on every worker."""
-    found, at = settings(), parse_instant(now) if now else None
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task("training", total=1.0)
-
-        def show(stage: str, done: float) -> None:
-            progress.update(task, completed=done, description=stage)
-
-        folder = learning.train(found, log, at, seed, show)
-    if activate:
-        learning.activate(found, folder, "offing train")
-    if as_json:
-        say(learning.told(folder, active=activate))
-    else:
-        sys.stdout.write((folder / "card.md").read_text())
-
-
 drift_commands.register(app)
 group_commands.register(app)
 evaluate_commands.register(app)
+train_commands.register(app)
+model_commands.register(app)
 
 
 def main() -> None:

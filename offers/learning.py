@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
 from offers import revisions, runtime
 from offers.decide import ENGINE
 from offers.folder import load_declared
 from scoring.audit import Served, served_by
-from scoring.card import Card
 from scoring.cross_validation import Progress
 from scoring.drift import DriftReport, drift_of_lake
 from scoring.drift import drift as drift_of_log
@@ -19,7 +16,6 @@ from scoring.examples import from_lake
 from scoring.fit import Run
 from scoring.groups import GroupReport, groups_of_lake
 from scoring.jsonl import JsonLog
-from scoring.model_folder import CARD
 from scoring.segments import segmenting
 from scoring.train import train_from_examples
 from streams.attributes import AttributeSet
@@ -27,15 +23,6 @@ from streams.errors import InvalidInput
 from streams.ids import Millis, RevisionId
 from streams.lake import Lake
 from streams.settings import Settings
-
-
-class Trained(msgspec.Struct, frozen=True):
-    """A finished training."""
-
-    model: str
-    folder: str
-    active: bool
-    card: Card
 
 
 def train(settings: Settings, log: Path | None, now: Millis | None, seed: int, progress: Progress) -> Path:
@@ -70,17 +57,11 @@ def attributes(settings: Settings) -> AttributeSet:
 
 
 def activate(settings: Settings, folder: Path, by: str) -> None:
-    """Make a model the active one; every worker swaps within a second."""
+    """Make a model the active one, unjudged; every worker swaps within a second."""
     with closing(runtime.ledger(settings)) as book:
         now = runtime.wall_clock()
         book.publish("model", folder.name, by, now)
         book.activate("model", folder.name, by, now)
-
-
-def told(folder: Path, *, active: bool) -> Trained:
-    """What a machine reads of a training."""
-    card = msgspec.json.decode((folder / CARD).read_bytes(), type=Card)
-    return Trained(folder.name, str(folder), active, card)
 
 
 def evaluate(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import mkdtemp, mkstemp
+from time import time
 
 import msgspec
 
@@ -67,6 +68,16 @@ def draft(parent: Path) -> Path:
     """An empty folder beside the finished ones, to be filled and then given to `finish`, or removed."""
     parent.mkdir(parents=True, exist_ok=True)
     return Path(mkdtemp(prefix=".m-", dir=parent))
+
+
+def sweep(parent: Path, older_s: float = 86_400.0) -> int:
+    """Remove drafts that nobody has written to for so long: of trainings that were killed. How many went."""
+    gone = 0
+    for left in parent.glob(".m-*"):
+        if time() - left.stat().st_mtime > older_s:
+            shutil.rmtree(left, ignore_errors=True)
+            gone += 1
+    return gone
 
 
 def finish(drafted: Path, compiled: Compiled | None) -> Path:

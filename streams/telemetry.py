@@ -155,6 +155,13 @@ CALIBRATION_RATIO = _gauge(
 )
 PRIOR_SHARE = _gauge("offing_prior_share", "Of decisions made by the prior; of declared propensities in scores.", "of")
 
+# Training (offers.nightly)
+TRAININGS = _counter("offing_trainings", "Trainings of `train --every`: active, candidate or failed.", "result")
+TRAINED_TIMESTAMP = _gauge(
+    "offing_trained_timestamp_seconds", "When the last training succeeded, whatever became of its model; Unix time."
+)
+GATE_VERDICT = _gauge("offing_gate_verdict", "1 for the gate's last verdict: passed, failed, waiting.", "outcome")
+
 METRICS: tuple[Metric, ...] = tuple(_LISTED)
 """Every metric, in the order of the operators' page. A test compares it with the docs and with the registry."""
 

@@ -38,7 +38,7 @@ def live(url: str, key: str, seed: int, command: Callable[..., str]) -> str:
             await _in_the_lake(client, report.last_decision)
 
     asyncio.run(run())
-    trained = orjson.loads(command("train", "--now", rfc3339(world.span.end), "--json"))
+    trained = orjson.loads(command("train", "--activate", "always", "--now", rfc3339(world.span.end), "--json"))
     _wait_for_model(url, str(trained["model"]))
     return str(trained["model"])
 
