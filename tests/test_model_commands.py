@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from offers.cli import app
 from offers.ledger import Ledger
 from offers.models import Change
+from scoring.gate import Verdict
 from scoring.model_folder import MODEL
+from streams.ids import ModelId
 from tests.scoring_world import trained
 from tests.served import environment
 
