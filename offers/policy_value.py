@@ -40,6 +40,8 @@ class Question:
     """How it is told."""
     now: Millis
     """Attribution windows closed by then count."""
+    after: Millis | None = None
+    """Only decisions later than this: the policy learnt from those before, and would be flattered by them."""
     most: int = MOST
     worth: bool = False
     """The reward of an acceptance is what it is worth, else 1."""
@@ -93,7 +95,7 @@ def policy_value(
     `catalog_of`: the catalog of a kept revision. Raises InvalidInput OFF_POLICY_EMPTY where nothing can be asked.
     """
     found = _Collected()
-    for record, responses in _newest(lake, question.now, question.most):
+    for record, responses in _newest(lake, question, found.left_out):
         seen(1)
         outcomes = outcomes_of(record, responses, question.now)
         found.left_out.update(outcome for outcome in outcomes if isinstance(outcome, str))
@@ -130,12 +132,15 @@ def _ask(
     found.add(record, outcomes, counterfactuals(record, catalog, question.policy, worth=question.worth))
 
 
-def _newest(lake: Lake, now: Millis, most: int) -> Iterator[tuple[DecisionRecord, Responses]]:
-    done = 0
-    for part in sorted(lake.parts(until=now), key=lambda part: (part.day, -part.bucket), reverse=True):
-        for each in answered(lake, part, now):
-            if done >= most:
+def _newest(lake: Lake, question: Question, left_out: Counter[str]) -> Iterator[tuple[DecisionRecord, Responses]]:
+    done, parts = 0, lake.parts(question.after, question.now)
+    for part in sorted(parts, key=lambda part: (part.day, -part.bucket), reverse=True):
+        for each in answered(lake, part, question.now):
+            if done >= question.most:
                 return
+            if question.after is not None and each[0].inputs.now <= question.after:
+                left_out["learnt_from"] += 1
+                continue
             done += 1
             yield each
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
+
 from offers import runtime
 from offers.activation import Activation, load_model
 from offers.catalog import Catalog
@@ -14,6 +16,7 @@ from offers.engine import Engine
 from offers.policy_value import PolicyValue, Question, Seen, policy_value
 from offers.replay import logged
 from scoring.features import Propensity
+from scoring.model_folder import CARD
 from scoring.propensity import PRIOR, load, prior
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
@@ -56,8 +59,16 @@ def value(settings: Settings, asked: Asked, seen: Seen) -> PolicyValue:
         active = runtime.activation(settings, book)
         engine = active.load()
         catalog = active.revision(asked.revision).catalog if asked.revision else None
-        policy = replace(_policy(asked.policy, settings.artifacts, engine), catalog=catalog, explore=asked.explore)
-        question = Question(policy, _told(asked, engine), at, asked.most, asked.worth, asked.clip)
+        policy, learnt_until = _policy(asked.policy, settings.artifacts, engine)
+        question = Question(
+            policy=replace(policy, catalog=catalog, explore=asked.explore),
+            name=_told(asked, engine),
+            now=at,
+            after=learnt_until,
+            most=asked.most,
+            worth=asked.worth,
+            clip=asked.clip,
+        )
         return policy_value(records, question, _catalogs(active), seen)
 
 
@@ -71,18 +82,33 @@ def _catalogs(active: Activation) -> Callable[[RevisionId], Catalog]:
     return lambda revision: active.revision(revision).catalog
 
 
-def _policy(name: str, artifacts: Path, engine: Engine) -> Policy:
+def _policy(name: str, artifacts: Path, engine: Engine) -> tuple[Policy, Millis | None]:
+    """The policy, and the instant of the last decision that it learnt from."""
+    models = artifacts / "models"
     if name in ("random", "logged"):
-        return Policy(_as_logged, evenly=name == "random")
-    if name == "active":
-        return Policy(_always(engine.propensity))
+        return Policy(_as_logged, evenly=name == "random"), None
     if name == "prior":
-        return Policy(_always(prior(engine.catalog.attributes)))
-    folders = [path for path in (artifacts / "models" / Path(name).name, Path(name)) if path.is_dir()]
+        return Policy(_always(prior(engine.catalog.attributes))), None
+    if name == "active":
+        return Policy(_always(engine.propensity)), _learnt_until(models / engine.propensity.model)
+    folders = [path for path in (models / Path(name).name, Path(name)) if path.is_dir()]
     if not folders:
-        message = f"--policy {name[:40]!r} is none of {', '.join(NAMED)}, no model in {artifacts / 'models'}, no folder"
+        message = f"--policy {name[:40]!r} is none of {', '.join(NAMED)}, no model in {models}, no folder"
         raise InvalidInput("POLICY_UNKNOWN", message)
-    return Policy(_always(load(folders[0], engine.catalog.attributes)))
+    return Policy(_always(load(folders[0], engine.catalog.attributes))), _learnt_until(folders[0])
+
+
+class _Learnt(msgspec.Struct):
+    """What is read of a card here, whatever version wrote it."""
+
+    until: Millis
+
+
+def _learnt_until(folder: Path) -> Millis | None:
+    try:
+        return msgspec.json.decode((folder / CARD).read_bytes(), type=_Learnt).until
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _as_logged(record: DecisionRecord, catalog: Catalog) -> Propensity:

@@ -1,6 +1,7 @@
 """`offing evaluate --policy` and `offing replay` on a lake of the example operator's decisions."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from streams.record import DecisionRecord, encode
 from tests.decision_log import decision_id, outcome
 from tests.golden_case import DEPLOYMENT
 from tests.makers import NOW
+from tests.scoring_world import trained
 from tests.served import environment
 from tests.travellers import lines
 
@@ -109,3 +111,19 @@ def test_what_cannot_be_asked_is_said(folder: Path, tmp_path: Path) -> None:
     assert done.exit_code == 2
     empty = offing(tmp_path, "evaluate", "--policy", "random")
     assert empty.stderr.startswith("OFF_POLICY_EMPTY the log has no item to value a policy by: it is empty")
+
+
+def test_a_model_folder_is_a_policy_and_its_exploration_can_be_another(folder: Path, tmp_path: Path) -> None:
+    model = trained(tmp_path, people=40)
+    done = offing(folder, "evaluate", "--policy", str(model), "--explore", "0.5", "--now", LATER, "--json")
+    found = json.loads(done.stdout)
+    assert found["policy"] == f"{model}, exploring 0.5"
+    assert found["value"]["sndr"]["value"] >= 0
+    codes = {doubt["code"] for doubt in found["value"]["why"]}
+    assert "outside_log" in codes, "what did not explore cannot tell what exploring would bring"
+    (folder / "models").mkdir(exist_ok=True)
+    kept = shutil.copytree(model, folder / "models" / model.name)
+    again = offing(folder, "evaluate", "--policy", kept.name, "--explore", "0.5", "--now", LATER, "--json")
+    assert json.loads(again.stdout)["value"] == found["value"]
+    rescored = json.loads(offing(folder, "replay", "--model", kept.name, "--json").stdout)
+    assert (rescored["same_bytes"], rescored["differences"]["other_model"]) == (DECISIONS, DECISIONS)

@@ -20,7 +20,7 @@ from streams.errors import InvalidInput, NotFound
 from streams.ids import DecisionId, RevisionId
 from streams.lake import Lake
 from streams.record import DecisionRecord, decode, encode
-from tests.catalogs import HERO, catalog
+from tests.catalogs import HERO, NOW, catalog
 from tests.deciding import opinionated
 from tests.geography import PLACES
 from tests.shop_log import GUESSED, KNOWING, LATER, RATES, decided, fill, shop, true_value
@@ -160,6 +160,9 @@ def test_the_newest_so_many_and_what_tells_nothing(lake: Lake) -> None:
     with pytest.raises(InvalidInput, match=f"{DECISIONS} revision_not_kept") as caught:
         policy_value(lake, question, gone)
     assert caught.value.code == "OFF_POLICY_EMPTY"
+    learnt = policy_value(lake, replace(question, after=NOW + 1_000 * (DECISIONS // 2)), lambda _: SHOP)
+    assert learnt.decisions + learnt.left_out["learnt_from"] == DECISIONS
+    assert learnt.decisions == DECISIONS // 2 - 1
     early = replace(question, now=LATER - 3 * 86_400_000)
     with pytest.raises(InvalidInput, match="1 window_open"):
         policy_value(lake, early, lambda _: SHOP)
