@@ -8,14 +8,14 @@ from decimal import Decimal
 
 from offers.import_map import Layout, Source
 from offers.import_table import encoding_told, undecodable
-from streams.attributes import Kind
+from streams.attributes import MAX_TEXT, Attribute, Kind
 from streams.errors import InvalidInput
 from streams.findings import shown
 from streams.instant import format_instant, millis, parse_instant
 
 WHOLE = re.compile(r"[+-]?[0-9]{1,16}")
+MAX_CELL = 500
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
-MAX_TEXT = 500
 
 
 class BadCell(InvalidInput):
@@ -40,10 +40,20 @@ def value_of(source: Source, cell: object, layout: Layout) -> object:
     try:
         attribute.parse(raw)
     except InvalidInput as error:
-        message, _, expected = error.message.rpartition("; ")
         found = shown(cell) if isinstance(cell, str) else shown(repr(cell))
-        raise BadCell(error.code, f"{message.partition(' is ')[0]} is {found}.", f"Write {expected[9:]}.") from error
+        raise BadCell(
+            error.code, f"{attribute.qualified} is {found}.", f"Write {_expected(attribute, layout)}."
+        ) from error
     return raw
+
+
+def _expected(attribute: Attribute, layout: Layout) -> str:
+    levels = ", ".join(attribute.levels)
+    if attribute.kind is Kind.ENUM:
+        return f"one of {levels}"
+    if attribute.kind is Kind.SET:
+        return f"members with {layout.list!r} between them" + (f", of {levels}" if levels else "")
+    return _EXPECTED[attribute.kind].replace("1.5", f"1{layout.decimal}5")
 
 
 def text_of(source: Source, cell: object) -> str:
@@ -51,7 +61,7 @@ def text_of(source: Source, cell: object) -> str:
     if isinstance(cell, str):
         if undecodable(cell):
             raise BadCell("ENCODING_INVALID", *encoding_told(cell))
-        if len(cell) <= MAX_TEXT:
+        if len(cell) <= MAX_CELL:
             return cell
         raise BadCell("CELL_VALUE", f"{source.target} has {len(cell):,} characters.", "Shorten it.")
     whole = _whole(cell, _ANY)
@@ -135,6 +145,16 @@ def _moment(cell: object, layout: Layout) -> object:
     return _text(cell, layout)
 
 
+_EXPECTED: Mapping[Kind, str] = {
+    Kind.STRING: f"a text of at most {MAX_TEXT} characters",
+    Kind.INTEGER: "a whole number",
+    Kind.MONEY: "whole minor units, 1250 for 12.50",
+    Kind.DURATION: "whole milliseconds",
+    Kind.NUMBER: "a number such as 1.5, without a sign for thousands",
+    Kind.DISTANCE: "metres such as 1.5, without a sign for thousands",
+    Kind.BOOLEAN: "true or false",
+    Kind.DATETIME: "2026-11-21T18:04:11Z or with +01:00",
+}
 _RAW: Mapping[Kind, Callable[[object, Layout], object]] = {
     Kind.ENUM: _text,
     Kind.STRING: _text,

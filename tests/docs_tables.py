@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from offers import answer_store, cache, campaign, events_door, exposure, request, tokens
+from offers import answer_store, cache, campaign, events_door, exposure, import_cursor, request, tokens
 from offers.api import auth, bodies
 from offers.migrations import versions as migrations
 from scoring import model_folder
@@ -102,6 +102,12 @@ def formats() -> str:
         ("secret of the tokens", "`token_keys`, or `OFFING_TOKEN_KEYS`", "keep it", "`ot1.`, `ct1.`"),
         ("campaigns as they were", "`revisions/`", "keep them: replays need them", campaign.LANGUAGE),
         ("models", "`models/`", "keep them", model_folder.FORMAT),
+        (
+            "imports, and their bad rows",
+            "`imports/`",
+            "until they are through: bad rows are of people",
+            import_cursor.FORMAT,
+        ),
         ("decisions and outcomes", "`lake/`", "keep it", lake_file.FORMAT.decode()),
         ("decision record", "a line of the log and of the lake", "", record.VERSION),
         ("profile", "Redis, `{<namespace>:c:<customer>}:profile`", "made from the log", profile_form.VERSION),

@@ -202,18 +202,22 @@ def test_a_history_is_counted_at_its_own_time_however_old(
     [
         ("c-1,2026-10-01T08:00:00Z,golden,,,,,,true", "2:3 ATTRIBUTE_VALUE customer.loyalty_tier is 'golden'. "
          "Write one of blue, silver, gold, platinum."),
-        ("c-1,2026-10-01T08:00:00Z,,4.5,,,,,true", "2:4 ATTRIBUTE_VALUE customer.age is '4.5'. Write a integer."),
+        ("c-1,2026-10-01T08:00:00Z,,4.5,,,,,true", "2:4 ATTRIBUTE_VALUE customer.age is '4.5'. Write a whole number."),
         ('c-1,2026-10-01T08:00:00Z,,,,,"1,5",,true', "2:7 ATTRIBUTE_VALUE customer.home_distance is '1,5'. "
-         "Write a distance."),
+         "Write metres such as 1.5, without a sign for thousands."),
         ("c-1,2026-10-01 08:00,,,,,,,true", "2:2 TIME_INVALID at is '2026-10-01 08:00', no time with a zone. "
          "Write 2026-11-21T18:04:11Z or with +01:00."),
         ("c-1,2027-10-01T08:00:00Z,,,,,,,true", "2:2 TIME_IMPLAUSIBLE at is '2027-10-01T08:00:00Z'. Write a time from "
          "2000-01-01T00:00:00Z to now, 2026-11-22T12:00:00Z."),
         (",2026-10-01T08:00:00Z,,,,,,,true", "2:1 CELL_EMPTY customer_id is empty. Fill it in."),
+        ("c-1,2026-10-01T08:00:00Z,,,spa;wine,,,,true", "2:5 ATTRIBUTE_VALUE customer.interests is 'spa;wine'. "
+         "Write members with '|' between them, of spa, food, wine, beach, kids."),
+        ("c-1,2026-10-01T08:00:00Z,,,,,,2026-08-01,true", "2:8 ATTRIBUTE_VALUE customer.last_trip_at is '2026-08-01'. "
+         "Write 2026-11-21T18:04:11Z or with +01:00."),
         ("c-1,2026-10-01T08:00:00Z,gold", "2:1 ROW_WIDTH the row has 3 cells. Expected 9, one a column; a text with "
          "',' in it stands in double quotes."),
         ("c-1,2026-10-01T08:00:00Z,,,,maybe,,,true", "2:6 ATTRIBUTE_VALUE customer.newsletter is 'maybe'. "
-         "Write a boolean."),
+         "Write true or false."),
         ("c-1,2026-10-01T08:00:00Z,,,,,,,perhaps", f"2:9 CELL_VALUE {PURPOSE} is 'perhaps'. Write true or false."),
         (f"{'c' * 129},2026-10-01T08:00:00Z,,,,,,,true", "2:1 EVENT_VALUE subject has 129 characters; expected at most "
          "128. Mend the row."),
