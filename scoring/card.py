@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from scoring.dependence import Dependence
 from scoring.metrics import Metrics
 from streams.ids import Millis
 from streams.instant import format_instant
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """card.json; card.md says the same to a person."""
+    """card.json; card.html and card.md say the same to a person."""
 
     v: int
     seed: int
@@ -38,6 +39,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lightgbm: str
     target: str
     """The processor the compiled object is for; empty: there is none."""
+    dependence: tuple[Dependence, ...] = ()
+    """Of the most important columns; cards of earlier versions have none."""
 
 
 FORMAT = 1

@@ -24,6 +24,15 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, slots=True)
+class Decile:
+    """A tenth of the rows by their probability."""
+
+    rows: int
+    predicted: float
+    observed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     """How good n probabilities are. `auc` and its interval are None where only one outcome occurs."""
 
@@ -40,6 +49,8 @@ class Metrics:
     """Expected calibration error, 10 bins of equal width."""
     reliability: tuple[ReliabilityBin, ...]
     """The bins that hold rows."""
+    deciles: tuple[Decile, ...] = ()
+    """Tenths of the rows, the highest probabilities first; what earlier versions wrote has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,21 @@ def measure(outcome: Numbers, probability: Numbers, customer: NDArray[np.intp], 
         brier=brier(outcome, probability, weight),
         ece=ece(outcome, probability, weight),
         reliability=table,
+        deciles=deciles(outcome, probability, weight),
+    )
+
+
+def deciles(outcome: Numbers, probability: Numbers, weight: Numbers) -> tuple[Decile, ...]:
+    """What was said and what came in each tenth of the rows, the highest probabilities first; ties as they stand."""
+    order = np.argsort(-probability, kind="stable")
+    parts = (part for part in np.array_split(order, BINS) if len(part) and weight[part].sum() > 0)
+    return tuple(
+        Decile(
+            len(part),
+            float(np.average(probability[part], weights=weight[part])),
+            float(np.average(outcome[part], weights=weight[part])),
+        )
+        for part in parts
     )
 
 

@@ -1,7 +1,8 @@
 """A model folder: named by its content, written whole or not at all, checked before it is believed.
 
 m-3f2a91c04d17/  manifest.json  model.txt  features.json  calibration.json  evidence.json  sample.npy
-                 card.json  card.md  distribution.json (not in older ones)  compiled.o (where it could be made)
+                 card.json  card.md  card.html and distribution.json (not in older ones)
+                 compiled.o (where it could be made)
                  verdict.json (what the gate found; not part of the model, so its name does not depend on it)
 """
 

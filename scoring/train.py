@@ -8,13 +8,14 @@ import lightgbm
 import msgspec
 import numpy as np
 
-from scoring import card
+from scoring import card, card_page
 from scoring.audit import Audit, Served, check_told, unknown
 from scoring.cold_start import FORMAT as EVIDENCE_FORMAT
 from scoring.cold_start import Evidence, Starts, blend, trust_of
 from scoring.compiled import compile_trees
 from scoring.cross_validation import Judged, Numbers, Progress, best_rounds, cross_validate, judge, kinds_of, quietly
 from scoring.dataset import Dataset, build, check_enough, learn_features
+from scoring.dependence import dependence
 from scoring.distribution import Distribution, distribution
 from scoring.examples import Examples, from_lake
 from scoring.features import Rows
@@ -36,6 +37,8 @@ from streams.ids import Millis
 from streams.lake import Lake
 
 SAMPLE_ROWS = 64
+DEPENDENCES = 6
+"""Columns whose partial dependence is on the card."""
 
 
 def train_from_lake(
@@ -116,6 +119,11 @@ class _Trained:
     held_out: Numbers
     """(n,) margins of trees that had not seen the row."""
 
+    def modelled(self, rows: Rows) -> Numbers:
+        """(n,) what the model alone says of rows."""
+        margins = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=1))
+        return self.judged.calibration.apply(margins)
+
     def distribution(self) -> Distribution:
         """Columns and score, against which drift is measured."""
         dataset, evidence = self.dataset, self.evidence
@@ -140,6 +148,8 @@ def _write(models: Path, trained: _Trained, progress: Progress) -> Path:
         described = _card(trained, compiled)
         _put(folder / CARD, described)
         (folder / "card.md").write_text(card.page(described))
+        html = card_page.page(described, trained.dataset.features, trained.judged.calibration)
+        (folder / "card.html").write_text(html)
         made = finish(folder, compiled)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -157,7 +167,9 @@ def sample(dataset: Dataset) -> Rows:
 
 def _card(trained: _Trained, compiled: Compiled | None) -> card.Card:
     dataset, booster = trained.dataset, trained.booster
-    gains = dict(zip(dataset.features.names, booster.feature_importance("gain").tolist(), strict=True))
+    importance = card.shares(
+        dict(zip(dataset.features.names, booster.feature_importance("gain").tolist(), strict=True))
+    )
     return card.Card(
         v=card.FORMAT,
         seed=trained.run.seed,
@@ -175,9 +187,12 @@ def _card(trained: _Trained, compiled: Compiled | None) -> card.Card:
         calibration=trained.judged.calibration.method,
         trust=trained.evidence.trust,
         metrics=trained.judged.metrics,
-        importance=card.shares(gains),
+        importance=importance,
         lightgbm=lightgbm.__version__,
         target="" if compiled is None else compiled.target_cpu,
+        dependence=dependence(
+            dataset.rows, dataset.features, [name for name, _ in importance[:DEPENDENCES]], trained.modelled
+        ),
     )
 
 
