@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from offers import live_simulation, plan_commands, reach_commands, status_commands, tryout
+from offers.approval_commands import add_approving
 from offers.check_report import Clock, dated_findings, report
 from offers.commands import Json, command, console
 from offers.finding_formats import Format
@@ -27,6 +28,7 @@ from streams.units import written_time
 
 campaigns = typer.Typer(no_args_is_help=True, help="Campaign files.")
 add_publishing(campaigns)
+add_approving(campaigns)
 campaigns.command("plan")(plan_commands.plan)
 campaigns.command("contexts")(plan_commands.export)
 campaigns.command("reach")(reach_commands.reach)

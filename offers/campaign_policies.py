@@ -1,8 +1,9 @@
 """policies.yaml beyond limits and what campaigns inherit: quiet hours of channels, and who may raise which budget."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from offers.approval_rules import owner_and_above
 from offers.campaign import OWNER, OWNER_EXAMPLE
 from offers.campaign_draft import Vocabulary
 from offers.campaign_schedule import DAYS, hours
@@ -51,7 +52,7 @@ def read_budgets(sheet: Sheet, node: Node | None) -> dict[str, BudgetPolicy]:
 def check_budget(sheet: Sheet, policies: Mapping[str, BudgetPolicy], root: Node) -> None:
     """BUDGET_ABOVE_POLICY, CURRENCY_MISMATCH: what `budget.amount` says against the policy nearest to the owner."""
     node = _inner(_inner(root, "budget"), "amount") if policies else None
-    owner = next((name for name in _above(_text(_inner(root, "owner"))) if name in policies), None)
+    owner = next((name for name in owner_and_above(_text(_inner(root, "owner"))) if name in policies), None)
     if node is None or owner is None:
         return
     policy = policies[owner]
@@ -81,13 +82,6 @@ def _quiet(sheet: Sheet, words: Vocabulary, node: Node) -> QuietHours | None:
         return None
     numbers = tuple(sorted(DAYS.index(day) + 1 for day in days))
     return QuietHours(Schedule(str(where or "UTC"), days=numbers, hours=span), channels, sheet.where(node))
-
-
-def _above(owner: str) -> Iterator[str]:
-    """`marketing.sardinia`, `marketing`."""
-    while owner:
-        yield owner
-        owner = owner.rpartition(".")[0]
 
 
 def _inner(node: Node | None, key: str) -> Node | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from offers.campaign import ReadCampaign, read_campaign
 from offers.campaign_analysis import Declared, analyse
+from offers.campaign_approvals import check_approvals, read_approvals
 from offers.campaign_conditions import NAMED_FILE
 from offers.campaign_draft import ALWAYS_PURPOSES, Vocabulary
 from offers.campaign_experiment import read_holdout
@@ -189,6 +190,8 @@ class _Checker:
         self.inherited = read_inheritance(folder, policies)
         self.quiet = read_quiet_hours(self.sheets[POLICIES], self.words, policies.get("quiet_hours"))
         self.budgets = read_budgets(self.sheets[POLICIES], policies.get("budgets"))
+        self.approvals_node = policies.get("approvals")
+        self.approvals = read_approvals(self.sheets[POLICIES], self.approvals_node)
         check_duties(policies.get("duties"), self.words, self.sheets[POLICIES])
         self._shared(check_inheritance(folder, self.inherited, self.words, self.sheets[POLICIES]))
         self.holdout = read_holdout(folder / POLICIES, self.sheets[POLICIES])
@@ -211,6 +214,8 @@ class _Checker:
         check_experiments(found, self.holdout, self.sheet)
         self.check_fallbacks(found)
         self.check_stacking(found)
+        if not self.unread:
+            check_approvals(self.sheets[POLICIES], self.approvals_node, [read.campaign for read in found])
         return found
 
     def alone(self, file: Path) -> list[ReadCampaign]:
@@ -345,6 +350,7 @@ class _Checker:
             global_limits=self.global_limits,
             holdout=self.holdout,
             quiet=self.quiet,
+            approvals=self.approvals,
         )
 
 

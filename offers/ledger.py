@@ -1,7 +1,7 @@
 """The ledger: API keys, models and which is active, publications and stops. Everything SQL; one transaction per call.
 
-Models are in offers.models, publications of revisions in offers.publications, stops in offers.stops, turns in
-offers.turns.
+Models are in offers.models, publications of revisions in offers.publications, what people say of those that wait for
+approval in offers.verdicts, stops in offers.stops, turns in offers.turns.
 """
 
 import secrets
@@ -19,6 +19,7 @@ from offers.models import Active, Change, Models
 from offers.publications import Publications
 from offers.stops import Stops
 from offers.turns import Turns
+from offers.verdicts import Verdicts
 from streams.errors import InvalidInput, NotFound
 from streams.ids import CampaignId, Millis, RevisionId
 
@@ -77,6 +78,7 @@ class Ledger:
         self.publications = Publications(self._database, namespace)
         self.stops = Stops(self._database, namespace)
         self.turns = Turns(self._database, namespace)
+        self.verdicts = Verdicts(self._database, namespace)
 
     def migrate(self) -> None:
         """Bring the schema to this program's version; safe to call from many processes at once."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from offers.approval_rules import Rules
 from offers.condition import ALWAYS, Condition
 from offers.experiment import Experiment, Holdout
 from offers.season import Season
@@ -372,3 +373,5 @@ class CampaignFolder:
     global_limits: tuple[Limit, ...] = ()
     holdout: Holdout | None = None
     quiet: tuple[QuietHours, ...] = ()
+    approvals: Rules = ()
+    """Who must agree before a change of it is active."""

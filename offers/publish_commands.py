@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from offers import publishing, runtime
+from offers import publication_words, publishing, runtime
 from offers.commands import Json, command, console, say
 from offers.publications import Publication
 from offers.publishing import Wish
@@ -37,16 +37,16 @@ def publish(
     with closing(runtime.ledger(settings)) as book:
         done = publishing.publish(folder, wish, settings, book, runtime.wall_clock())
     if as_json:
-        say({"published": done.fresh, **_told(done.publication), "warnings": len(done.findings)})
+        say({"published": done.fresh, **publication_words.as_json(done.publication), "warnings": len(done.findings)})
         return
     for finding in done.findings:
         console.print(f"[yellow]{escape(str(finding))}[/yellow]", soft_wrap=True)
     if done.fresh:
         _say_published(done.publication)
-    else:
-        console.print(
-            f"{done.publication.revision} is published already; there is nothing new in {escape(str(folder))}"
-        )
+        return
+    waits = publication_words.waiting(done.publication)
+    told = f"{done.publication.revision} is published already{f', and {waits}' if waits else ''}"
+    console.print(f"{told}; there is nothing new in {escape(str(folder))}", soft_wrap=True)
 
 
 @command
@@ -61,7 +61,7 @@ def rollback(
     with closing(runtime.ledger(settings)) as book:
         made = publishing.rollback(revision, Wish(message, author), settings, book, runtime.wall_clock())
     if as_json:
-        say(_told(made))
+        say(publication_words.as_json(made))
     else:
         _say_published(made)
 
@@ -71,19 +71,21 @@ def history(
     most: Annotated[int, typer.Option("--most", min=1, max=1_000, help="How many, the newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """What was published, when, by whom and why."""
+    """What was published, when, by whom and why; who approved it, and what waits for whom."""
     now = runtime.wall_clock()
     with closing(runtime.ledger(from_environment())) as book:
         found, active = book.publications.history(most), book.publications.active(now)
+        said = book.verdicts.of(found)
+    number = None if active is None else active.number
     if as_json:
-        say([{**_told(each), "active": each == active} for each in found])
+        told = ((publication_words.as_json(each, said.get(each.number, ())), each.number == number) for each in found)
+        say([{**each, "active": is_active} for each, is_active in told])
         return
     table = Table("", "revision", "published", "by", "message", "")
     for each in found:
         at = format_instant(each.published_at)
-        table.add_row(
-            str(each.number), each.revision, at, escape(each.author), escape(each.message), _state(each, active, now)
-        )
+        state = publication_words.state(each, said.get(each.number, ()), now, active=each.number == number)
+        table.add_row(str(each.number), each.revision, at, escape(each.author), escape(each.message), state)
     console.print(table)
 
 
@@ -146,23 +148,11 @@ def _instant(text: str) -> Millis | None:
 
 
 def _say_published(made: Publication) -> None:
-    when = "active now" if made.activate_at is None else f"active from {format_instant(made.activate_at)} on"
     rests = "the first here" if made.base is None else f"rests on {made.base}"
-    console.print(f"{made.revision} is published, number {made.number}, {rests}: {when}\n{FOLLOWED}", soft_wrap=True)
-
-
-def _told(each: Publication) -> dict[str, object]:
-    """As JSON, with instants as text."""
-    found: dict[str, object] = asdict(each)
-    for name in ("published_at", "activate_at", "canceled_at"):
-        at = found[name]
-        found[name] = format_instant(at) if isinstance(at, int) else None
-    return found
-
-
-def _state(each: Publication, active: Publication | None, now: Millis) -> str:
-    if each == active:
-        return "[green]active[/green]"
-    if each.canceled_at is not None:
-        return "canceled"
-    return f"[yellow]from {format_instant(each.activate_at or now)}[/yellow]" if each.waits(now) else ""
+    head = f"{made.revision} is published, number {made.number}, {rests}"
+    waits = publication_words.waiting(made)
+    if waits:
+        console.print(f"{head}: {escape(waits)}\n`offing campaigns approve {made.revision}` is theirs", soft_wrap=True)
+        return
+    when = "active now" if made.activate_at is None else f"active from {format_instant(made.activate_at)} on"
+    console.print(f"{head}: {when}\n{FOLLOWED}", soft_wrap=True)

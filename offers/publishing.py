@@ -4,14 +4,15 @@ import getpass
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from offers import revisions
+from offers import approvals, revisions
+from offers.approval_rules import Rules
 from offers.ledger import Ledger
-from offers.publications import Draft, Publication
+from offers.publications import MAX_HISTORY, Draft, Publication
 from offers.stops import CampaignStop
 from streams.errors import InvalidInput, NotFound
 from streams.findings import Finding, has_errors
@@ -47,34 +48,44 @@ class Done:
 def publish(folder: Path, wish: Wish, settings: Settings, book: Ledger, now: Millis) -> Done:
     """Check the folder, keep it, publish it, and remember that it was.
 
-    Raises InvalidInput CAMPAIGNS_INVALID, BASE_UNKNOWN, BASE_MOVED, AT_PAST, MESSAGE, AUTHOR; nothing is active then.
+    Whoever must approve it, it waits for them. Raises InvalidInput CAMPAIGNS_INVALID, BASE_UNKNOWN, BASE_MOVED,
+    ACTIVE_MOVED, AT_PAST, MESSAGE, AUTHOR; nothing is published then.
     """
     kept = revisions.keep(folder, settings.artifacts)
     findings = revisions.loaded_of(kept).findings  # what it left is what workers load
-    if has_errors(findings):
-        raise InvalidInput("CAMPAIGNS_INVALID", "\n".join(str(each) for each in findings if has_errors((each,))))
+    refuse(findings)
     revision, newest = RevisionId(kept.name), book.publications.newest()
-    if newest is not None and newest.revision == revision and wish.activate_at is None and not newest.waits(now):
+    if newest is not None and newest.revision == revision and wish.activate_at is None and _stands(newest, now):
         _write_base(folder, settings.namespace, revision)
         return Done(newest, False, findings)
-    base = RevisionId(wish.base) if wish.base else _base(folder, settings.namespace, newest)
+    base = RevisionId(wish.base) if wish.base else _base(folder, settings.namespace, book.publications.standing())
     draft = Draft(revision, base, wish.author or author(), wish.message, wish.activate_at)
-    made = book.publications.publish(draft, now)
+    made = book.publications.publish(_compared(draft, kept, book, now), now)
     _write_base(folder, settings.namespace, revision)
     return Done(made, True, findings)
 
 
 def rollback(to: str, wish: Wish, settings: Settings, book: Ledger, now: Millis) -> Publication:
-    """Publish an earlier revision again: the one named, or the one before the newest.
+    """Publish an earlier revision again: the one named, or the one before the newest. What was active needs nobody's
 
-    Raises NotFound NOTHING_BEFORE, REVISION_UNKNOWN, InvalidInput REVISION_BROKEN, BASE_MOVED, MESSAGE, AUTHOR.
+    approval, unless other rules of approval come back with it. Raises NotFound NOTHING_BEFORE, REVISION_UNKNOWN,
+    InvalidInput REVISION_BROKEN, BASE_MOVED, ACTIVE_MOVED, MESSAGE, AUTHOR.
     """
     newest = book.publications.newest()
     earlier = RevisionId(to) if to else _before(newest, book)
-    revisions.whole(earlier, settings.artifacts)
+    kept = revisions.whole(earlier, settings.artifacts)
     base = None if newest is None else newest.revision
     draft = Draft(earlier, base, wish.author or author(), wish.message, wish.activate_at)
-    return book.publications.publish(draft, now)
+    ran = next((each for each in book.publications.history(MAX_HISTORY) if _ran(each, earlier, now)), None)
+    made = _compared(draft, kept, book, now) if ran is None else _brought_back(draft, ran.rules, book, now)
+    return book.publications.publish(made, now)
+
+
+def refuse(findings: tuple[Finding, ...]) -> None:
+    """Raises InvalidInput CAMPAIGNS_INVALID with every error."""
+    errors = [str(each) for each in findings if has_errors((each,))]
+    if errors:
+        raise InvalidInput("CAMPAIGNS_INVALID", "\n".join(errors))
 
 
 def stop(campaign: str, reason: str, by: str, settings: Settings, book: Ledger, now: Millis) -> CampaignStop:
@@ -109,23 +120,52 @@ def author() -> str:
         return f"user {os.getuid()}"
 
 
+def _compared(draft: Draft, kept: Path, book: Ledger, now: Millis) -> Draft:
+    """With the approvals it needs. Where neither side has rules nothing is compared."""
+    active, loaded = book.publications.active(now), revisions.loaded_of(kept)
+    refuse(loaded.findings)
+    folder = loaded.campaigns
+    rules, before = folder.approvals if folder else (), active.rules if active else ()
+    needs: Rules = ()
+    if folder is not None and (rules or before):
+        running = approvals.active_side(active.revision if active else None, before, kept.parent.parent)
+        needs = approvals.needed(running, approvals.side(kept, folder))
+    return replace(draft, rules=rules, needs=needs, against=active.number if active else 0)
+
+
+def _brought_back(draft: Draft, rules: Rules, book: Ledger, now: Millis) -> Draft:
+    active = book.publications.active(now)
+    needs = approvals.rules_changed(active.rules if active else (), rules)
+    return replace(draft, rules=rules, needs=needs, against=active.number if active else 0)
+
+
+def _ran(publication: Publication, revision: RevisionId, now: Millis) -> bool:
+    since = publication.active_from
+    return publication.revision == revision and since is not None and since <= now
+
+
+def _stands(newest: Publication, now: Millis) -> bool:
+    """Whether publishing the very same again would change nothing."""
+    return not newest.waits(now) and newest.rejected_at is None
+
+
 def _before(newest: Publication | None, book: Ledger) -> RevisionId:
-    for earlier in book.publications.history(1_000):
+    for earlier in book.publications.history(MAX_HISTORY):
         if newest is not None and earlier.number < newest.number and earlier.revision != newest.revision:
-            if earlier.canceled_at is None:
+            if earlier.active_from is not None:
                 return earlier.revision
     raise NotFound("NOTHING_BEFORE", "nothing was published before; `offing campaigns history` shows what was")
 
 
-def _base(folder: Path, namespace: str, newest: Publication | None) -> RevisionId | None:
+def _base(folder: Path, namespace: str, standing: Publication | None) -> RevisionId | None:
     """What this working copy was last published as. Raises InvalidInput BASE_UNKNOWN where nobody knows."""
-    if newest is None:
+    if standing is None:
         return None
     found = _bases(folder).get(namespace)
     if found is None:
         message = (
-            f"{folder} was never published from here, and {newest.revision} is active (by {newest.author}: "
-            f"{newest.message!r}); if your folder has that change, publish with --base {newest.revision}"
+            f"{folder} was never published from here, and {standing.revision} is published (by {standing.author}: "
+            f"{standing.message!r}); if your folder has that change, publish with --base {standing.revision}"
         )
         raise InvalidInput("BASE_UNKNOWN", message)
     return RevisionId(found)

@@ -1,7 +1,7 @@
 """`offing campaigns status`: how one campaign is doing, from the lake and the ledger."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -11,13 +11,16 @@ import msgspec
 import typer
 
 from offers import live, runtime, schedule, status
+from offers.approval_rules import told
 from offers.budget import Money, amount, money_left
 from offers.catalog import Catalog
 from offers.commands import Json, command, say
-from offers.last_change import LastChange, last_change
+from offers.last_change import LastChange, is_changed, last_change
 from offers.offer import Campaign, Offer
 from offers.one_campaign import one_campaign
+from offers.publications import Publication
 from offers.stops import CampaignStop
+from offers.verdicts import Said, waits_for
 from streams import lake_counts
 from streams.errors import Retry, Stop
 from streams.ids import Millis
@@ -41,6 +44,17 @@ class Left(msgspec.Struct, frozen=True):
     left: str
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """A change that is not active until somebody approves it."""
+
+    revision: str
+    by: str
+    """Who published it."""
+    message: str
+    wanted: str
+    """`anna or marco for collection cabins`."""
+
+
 class Report(msgspec.Struct, frozen=True):
     """Everything `campaigns status` says."""
 
@@ -56,6 +70,8 @@ class Report(msgspec.Struct, frozen=True):
     """`reason`, `by`, `at`."""
     last_change: LastChange | None
     """None: no publication that is kept here changed it."""
+    waits: Waiting | None
+    """The newest publication, if it changes the campaign and waits for approval."""
     decisions: int
     """All of the window."""
     shown: int
@@ -95,6 +111,7 @@ def _report(of: tuple[Catalog, Campaign], settings: Settings, window: tuple[Mill
     with closing(runtime.ledger(settings)) as book:
         stop = next((each for each in book.stops.in_force() if each.campaign_id == campaign.id), None)
         history = book.publications.history()
+        said = book.verdicts.of(history[:1])
     lake = Lake(settings.lake)
     counts: LakeCounts = lake_counts.count(lake, offer.id, since, now)
     keeps = schedule.status(offer.schedule, now, catalog.active_seasons({}, now)[0])
@@ -108,6 +125,7 @@ def _report(of: tuple[Catalog, Campaign], settings: Settings, window: tuple[Mill
         schedule=None if keeps is None else keeps.value,
         stopped=None if stop is None else _stopped(stop),
         last_change=last_change(campaign.id, history, settings.artifacts),
+        waits=_waiting(campaign, history, said, settings),
         decisions=counts.decisions,
         shown=counts.shown,
         outcomes={event: counts.outcomes.get(event, 0) for event in OUTCOMES},
@@ -115,6 +133,16 @@ def _report(of: tuple[Catalog, Campaign], settings: Settings, window: tuple[Mill
         looked=status.look(islice(_newest(lake, since, now), limit), offer, catalog),
         newest=limit,
     )
+
+
+def _waiting(
+    campaign: Campaign, history: tuple[Publication, ...], said: Mapping[int, Said], settings: Settings
+) -> Waiting | None:
+    newest = history[0] if history else None
+    wanted = waits_for(newest, said.get(newest.number, ())) if newest is not None else ()
+    if newest is None or not wanted or not is_changed(campaign.id, newest, history, settings.artifacts):
+        return None
+    return Waiting(newest.revision, newest.author, newest.message, told(wanted))
 
 
 def _budgets(offer: Offer, settings: Settings, now: Millis) -> tuple[Left, ...] | None:
@@ -153,6 +181,8 @@ def _page(found: Report) -> Iterator[str]:
         yield "  last change: no publication that is kept here changed it"
     else:
         yield f"  last change: {change.at} by {change.by}, publication {change.number}: {change.message}"
+    if found.waits is not None:
+        yield f"  {found.waits.revision} by {found.waits.by} waits for {found.waits.wanted}: {found.waits.message}"
     outcomes = ", ".join(f"{event} {number:,}" for event, number in found.outcomes.items())
     yield f"  since {found.since}: shown in {found.shown:,} of {found.decisions:,} decisions; {outcomes}"
     yield from (f"  {line}" for line in _money(found.budgets))

@@ -84,7 +84,7 @@ def test_every_code_of_a_campaign_has_a_bad_file() -> None:
         "FOLDER_TOO_BIG", "TOO_MANY_FINDINGS",
         "UNKNOWN_OFFER", "UNKNOWN_REGION", "SCHEDULE_OVER", "ATTRIBUTE_TWICE", "ATTRIBUTE_NUMBER",
         "NO_FEATURE", "FEATURE_FROM_FUTURE",
-        "CONDITION_CIRCLE", "CONDITION_TOO_BIG", "BUDGET_ABOVE_POLICY",
+        "CONDITION_CIRCLE", "CONDITION_TOO_BIG", "BUDGET_ABOVE_POLICY", "APPROVAL_OF_NOTHING", "APPROVER_ALONE",
         "ENDS_AFTER_SALE", "LIMIT_ABOVE_STOCK", "FENCE_TOO_FINE",
     }  # fmt: skip
     assert bad == documented - of_other_files

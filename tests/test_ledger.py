@@ -130,7 +130,17 @@ def test_migrations_go_up_down_and_up_again(url: str, namespace: str) -> None:
     with pytest.raises(Stop, match=r"schema is missing.*offing migrate") as unmigrated:
         database.check()
     assert unmigrated.value.code == "LEDGER_SCHEMA"
-    everything = {"alembic_version", "api_keys", "models", "active", "publications", "stops", "model_states", "turns"}
+    everything = {
+        "alembic_version",
+        "api_keys",
+        "models",
+        "active",
+        "publications",
+        "stops",
+        "model_states",
+        "turns",
+        "verdicts",
+    }
     for _ in range(2):
         database.migrate()
         database.check()
@@ -146,7 +156,7 @@ def test_a_ledger_of_a_newer_program_is_left_alone(url: str, namespace: str, led
     database = LedgerDatabase(url, namespace)
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(Stop, match="schema is 9999, this program expects 0003"):
+    with pytest.raises(Stop, match="schema is 9999, this program expects 0004"):
         ledger.check()
     with pytest.raises(Stop, match="newer program"):
         ledger.migrate()

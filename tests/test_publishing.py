@@ -60,7 +60,8 @@ def test_a_folder_is_published_and_the_next_change_rests_on_it(ada: Desk) -> Non
     assert first == {
         "published": True, "number": 1, "revision": revisions.fingerprint(ada.campaigns), "base": None,
         "author": "ada", "message": "the first", "published_at": first["published_at"], "activate_at": None,
-        "canceled_at": None, "warnings": first["warnings"],
+        "canceled_at": None, "approved_at": None, "rejected_at": None, "needs": [], "waits_for": [], "verdicts": [],
+        "warnings": first["warnings"],
     }  # fmt: skip
     assert ada.publish()["published"] is False, "there is nothing new"
     second = ada.title("A cabin")
@@ -78,7 +79,7 @@ def test_a_colleague_s_change_is_named_and_not_overwritten(ada: Desk, bob: Desk)
     first = ada.publish()["revision"]
     bob.title("Bob's cabin")
     refused = bob.refused()
-    assert refused.startswith(f"BASE_UNKNOWN {bob.campaigns} was never published from here, and {first} is active")
+    assert refused.startswith(f"BASE_UNKNOWN {bob.campaigns} was never published from here, and {first} is published")
     assert refused.endswith(f"publish with --base {first}")
     second = bob.publish("--base", str(first), "--author", "bob", message="bob's words")["revision"]
     ada.title("Ada's cabin")
