@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadtests.bench import by_hand, campaigns, handrolled
+from loadtests.bench import by_hand, campaigns, handrolled, scoring
 from loadtests.bench.customers import CROWDS, DENSE_CROWD, REFERENCE, Crowd, question
 from loadtests.bench.handrolled.app import opened, read_profile
 from loadtests.bench.handrolled.decision import Service, decide
@@ -21,6 +21,7 @@ from offers.revisions import catalog_of, keep
 from offers.situation import situate
 from scoring.features import Propensity
 from scoring.propensity import load
+from streams.errors import Stop
 from streams.ids import Millis
 from streams.market import Market
 
@@ -37,6 +38,7 @@ class World:
     propensity: Propensity
     by_hand: Service
     at: Millis
+    model: Path
 
     def offing(self, crowd: Crowd, number: int) -> Decision:
         """What Offing decides."""
@@ -59,7 +61,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     model = trained(folder / "models", catalog, market, at, QUICK)
     told = folder / "market.json"
     told.write_bytes(msgspec.json.encode(by_hand.sailings(catalog.places, at)))
-    return World(catalog, market, load(model, catalog.attributes), opened(folder / "campaigns", model, told), at)
+    return World(catalog, market, load(model, catalog.attributes), opened(folder / "campaigns", model, told), at, model)
 
 
 @pytest.mark.parametrize("tier", CROWDS)
@@ -111,3 +113,20 @@ def test_campaigns_are_the_same_for_the_same_number_and_day() -> None:
     assert list(campaigns.campaigns(500, at)) == list(campaigns.campaigns(500, at))
     with pytest.raises(ValueError, match="too few"):
         list(campaigns.campaigns(300, at))
+
+
+def test_the_scoring_step_is_timed_on_whole_decisions_beside_the_booster_on_the_same_rows(world: World) -> None:
+    found = scoring.measured(world.model, world.catalog, people=2, rounds=1)
+    assert (found.decisions, found.columns) == (2, len(world.propensity.features))
+    assert found.form == world.propensity.form
+    assert found.booster_over_compiled == pytest.approx(found.booster_us / found.compiled_us)
+    assert found.step_over_booster == pytest.approx(found.step_us / found.booster_us)
+    assert scoring.told(found).startswith(f"Scoring 100 candidates on {found.columns} columns, one thread")
+    for each in scoring.decisions(world.catalog, world.propensity, 2):
+        assert each.rows.tobytes() == world.propensity.score(each.inputs, each.lineup).rows.tobytes()
+
+
+def test_scoring_is_not_timed_where_nobody_has_a_hundred_candidates(world: World) -> None:
+    with pytest.raises(Stop) as caught:
+        scoring.decisions(world.catalog, world.propensity, 0)
+    assert caught.value.code == "NO_DECISIONS"

@@ -43,6 +43,8 @@ GOALS: Mapping[str, Goal] = {
     "throughput_over_floor_cached": Goal(least=0.50, aim=0.60),
     "throughput_over_handrolled_1k": Goal(least=3.0),
     "throughput_over_handrolled_10k": Goal(least=8.0),
+    "booster_over_compiled_100_rows": Goal(least=8.0),
+    "scoring_step_over_booster": Goal(most=0.35),
     "fold_events_per_s": Goal(least=10_000, aim=15_000),
     "redis_bytes_per_customer": Goal(most=600, aim=450),
 }

@@ -11,6 +11,7 @@ from loadtests.bench.memory import measure_memory
 from loadtests.bench.opened import Ground, floor, handrolled, offing
 from loadtests.bench.runs import Target
 from loadtests.bench.scenes import Bench
+from loadtests.bench.scoring import measure_scoring, told
 from loadtests.bench.stage import Stage, prepared, store_profiles
 from loadtests.service import Failed
 from streams.attribute_file import load_attributes
@@ -94,6 +95,19 @@ def _hundred_thousand(around: Around) -> None:
         parts.hundredfold(bench, few, many, 30.0)
 
 
+def _scoring(around: Around) -> None:
+    """The scorer alone, in this process."""
+    around.bench.say("scoring 100 candidates, beside Booster.predict")
+    found = measure_scoring()
+    around.bench.found.values |= {
+        "booster_over_compiled_100_rows": found.booster_over_compiled,
+        "scoring_step_over_booster": found.step_over_booster,
+        "booster_predict_100_rows_us": found.booster_us,
+        "scoring_step_us": found.step_us,
+    }
+    around.bench.found.notes.append(told(found))
+
+
 def _folding(around: Around) -> None:
     """From Kafka to Valkey, in a process of its own."""
     around.bench.say("folding three weeks of the world")
@@ -123,6 +137,7 @@ PARTS: Mapping[str, Callable[[Around], None]] = {
     "1k": _thousand,
     "10k": _ten_thousand,
     "100k": _hundred_thousand,
+    "scoring": _scoring,
     "folding": _folding,
     "memory": _memory,
 }
