@@ -5,12 +5,13 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
-from offers.import_map import OWN
+from offers.import_map import OWN, Layout
 from offers.import_table import Row
 from streams.errors import InvalidInput
 from streams.findings import Finding
@@ -109,18 +110,19 @@ def digest_of(path: Path) -> str:
 
 
 class DeadLetterFile:
-    """Bad rows as CSV with the columns of the table, and why: mended it is imported like any file. Readable by its
+    """Bad rows as CSV with the columns of the table, and why: mended it is imported like the table, by the same map.
 
-    owner alone, since it holds what the table does."""
+    Readable by its owner alone, since it holds what the table does."""
 
     COLUMNS = (f"{OWN}row", f"{OWN}code", f"{OWN}found", f"{OWN}mend")
 
-    def __init__(self, path: Path, columns: Sequence[str], size: int) -> None:
+    def __init__(self, path: Path, table: tuple[Sequence[str], Layout], size: int) -> None:
         """`size`: of what was written before; anything behind it was written by a run that did not live to note it."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(handle, size)
-        self._file = os.fdopen(handle, "a", encoding="utf-8", errors="surrogateescape", newline="")
-        self._writer = csv.writer(self._file)
+        columns, self._layout = table
+        self._file = os.fdopen(handle, "a", encoding=self._layout.encoding, errors="surrogateescape", newline="")
+        self._writer = csv.writer(self._file, delimiter=self._layout.separator)
         self._width = len(columns)
         if not size:
             self._writer.writerow([*columns, *self.COLUMNS])
@@ -128,9 +130,14 @@ class DeadLetterFile:
     def write(self, row: Row, findings: Iterable[Finding]) -> None:
         """One row with the first of its findings."""
         finding = next(iter(findings))
-        cells = [as_text(cell) for cell in row.cells[: self._width]]
+        cells = [as_text(cell, self._layout) for cell in row.cells[: self._width]]
         cells += [""] * (self._width - len(cells))
-        self._writer.writerow([*cells, row.number, finding.code, finding.message, finding.hint])
+        told = [self._written(text) for text in (finding.message, finding.hint)]
+        self._writer.writerow([*cells, row.number, finding.code, *told])
+
+    def _written(self, text: str) -> str:
+        """Of a message what this encoding has."""
+        return text.encode(self._layout.encoding, "replace").decode(self._layout.encoding)
 
     def size(self) -> int:
         """Bytes, all durable."""
@@ -142,12 +149,14 @@ class DeadLetterFile:
         self._file.close()
 
 
-def as_text(cell: object) -> str:
-    """A cell as CSV would have it."""
+def as_text(cell: object, layout: Layout) -> str:
+    """A cell as CSV of this layout would have it."""
     if cell is None:
         return ""
     if isinstance(cell, list):
-        return "|".join(str(member) for member in cell)
+        return layout.list.join(str(member) for member in cell)
+    if isinstance(cell, float | Decimal):
+        return str(cell).replace(".", layout.decimal)
     if isinstance(cell, datetime) and cell.tzinfo is not None:
         return format_instant(millis(cell))
     return str(cell)

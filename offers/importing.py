@@ -193,7 +193,8 @@ class _Run:
         self._place.save(cursor)
         letters = None
         if skip_bad:
-            letters = DeadLetterFile(self._place.dead_letters, self._job.table.columns, cursor.bad_bytes)
+            table = self._job.table.columns, self._job.reader.plan.layout
+            letters = DeadLetterFile(self._place.dead_letters, table, cursor.bad_bytes)
         try:
             rows = islice(self._job.table.rows(), cursor.rows, None)
             known = self._known(cursor)

@@ -315,6 +315,20 @@ def test_bad_rows_are_kept_apart_mended_and_imported(tmp_path: Path, log: Sqlite
     assert len(events(log)) == 40
 
 
+def test_bad_rows_of_another_layout_are_mended_in_that_layout(
+    tmp_path: Path, log: SqliteLog, attributes: AttributeSet
+) -> None:
+    mapped = MAPPED.replace("decimal: comma", "decimal: comma\nencoding: cp1252")
+    path = written(tmp_path, "Kunde;Entfernung;Freunde;Notiz\nMärz;1.234,5;c-2|c-3;ü\n".encode("cp1252"))
+    report = brought(job(path, attributes, mapped=mapped), log, skip_bad=True)
+    content = Path(report.dead_letters or "").read_bytes().replace(b"1.234,5", b"1234,5", 1)
+    brought(job(written(tmp_path, content, "mended.csv"), attributes, mapped=mapped), log)
+    assert {event.subject for event in events(log)} == {"März"}
+    assert {event.type: event.data for event in events(log)}["customer.profile"] == Attributes(
+        {"home_distance": 1234.5}
+    )
+
+
 def test_a_dry_run_says_what_would_be_imported_and_does_not(
     tmp_path: Path, log: SqliteLog, attributes: AttributeSet
 ) -> None:
