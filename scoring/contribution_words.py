@@ -25,7 +25,8 @@ def words(columns: Sequence[tuple[Column, float]], offer: OfferFacts, features: 
         return _history(columns)
     if first.part is Part.OWN:
         return _own(first, columns[0][1], offer, features)
-    column, value = next((each for each in columns if each[0].transform not in _DERIVED), columns[0])
+    told = [each for each in columns if each[0].transform not in _DERIVED] or columns
+    column, value = next((each for each in told if each[0].transform is Transform.IS and each[1] == 1), told[0])
     return f"{_named(column.source)}: {_valued(column, value)}"
 
 
@@ -63,6 +64,7 @@ def _since(value: float) -> str:
 _SAID: Mapping[Transform, Callable[[Column, float], str]] = {
     Transform.CODE: _level,
     Transform.FLAG: lambda column, value: "yes" if value else "no",
+    Transform.IS: lambda column, value: column.member if value else f"not {column.member}",
     Transform.MEMBER: lambda column, value: f"{column.member} is {'' if value else 'not '}among them",
     Transform.SIZE: lambda column, value: f"{value:.0f} of them",
     Transform.SINCE: lambda column, value: _since(value),
@@ -84,7 +86,10 @@ def _history(columns: Sequence[tuple[Column, float]]) -> str:
     since = next((value for column, value in columns if column.transform is Transform.SINCE), math.nan)
     if not counted and not math.isnan(since):
         return f"the customer {did.format(times='last')} {what} {_since(since)}"
-    return f"the customer {did.format(times='never')} {what}"
+    if "ever" in counted or not counted:
+        return f"the customer {did.format(times='never')} {what}"
+    longest = [when for window, when in _WHEN.items() if window in counted][-1]
+    return f"the customer {did.format(times='not')} {what}{longest}"
 
 
 def _times(number: float) -> str:
@@ -94,6 +99,8 @@ def _times(number: float) -> str:
 def _own(column: Column, value: float, offer: OfferFacts, features: FeatureList) -> str:
     """A cross: the fact that the offer points to, with the words of that fact's own column."""
     pointed = offer.attributes.get(column.source)
+    if column.member:
+        pointed = f"{pointed}.{column.member}"
     kind = column.name.removeprefix("own_").replace("_", " ")
     named = next((each for each in features.columns if pointed in (each.name, each.source)), None)
     if named is None:

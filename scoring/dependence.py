@@ -20,7 +20,7 @@ POINTS = 12
 """Values of a number that are tried."""
 LEVELS = 8
 """Levels that are tried, the most frequent."""
-_NAMED = (Transform.CODE, Transform.FLAG, Transform.MEMBER)
+_NAMED = (Transform.CODE, Transform.FLAG, Transform.MEMBER, Transform.IS)
 
 
 class DependencePoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

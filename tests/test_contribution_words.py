@@ -60,6 +60,29 @@ def test_history_is_told_by_the_shortest_window_in_which_it_happened(counts: tup
     assert words(columns[::-1], SPA, FEATURES) == expected
 
 
+def test_history_that_is_not_counted_for_ever_says_since_when_nothing_happened() -> None:
+    week = BY_NAME["history.offer.dismissed.7d"]
+    assert words([(week, 0.0)], SPA, FEATURES) == "the customer has not dismissed this offer in the last week"
+
+
+def test_of_columns_for_single_values_the_one_that_holds_is_told() -> None:
+    pisa, olbia = (
+        Column(f"customer.town={town}", Part.COMMON, "customer.town", Transform.IS, member=town)
+        for town in ("Pisa", "Olbia")
+    )
+    assert words([(pisa, 0.0), (olbia, 1.0)], SPA, FEATURES) == "the customer's town: Olbia"
+    assert words([(pisa, 0.0), (olbia, 0.0)], SPA, FEATURES) == "the customer's town: not Pisa"
+    assert words([(pisa, NAN), (olbia, NAN)], SPA, FEATURES) == "the customer's town: not known"
+
+
+def test_a_cross_of_a_fare_against_its_recent_level_is_told_by_that() -> None:
+    own = Column("own_deal", Part.OWN, "offer.price_source", Transform.NAMED, member="against_recent")
+    name = "market.fare.cabin.against_recent"
+    known = FeatureList(1, (Column(name, Part.SUBJECT, name, Transform.NUMBER), own))
+    expected = "the market's fare cabin against recent, which is this offer's own deal: 0.9"
+    assert words([(own, 0.9)], SPA, known) == expected
+
+
 def test_history_of_the_last_exposure_alone_says_when() -> None:
     since = BY_NAME["history.campaign.exposed.since"]
     assert words([(since, 30.0)], SPA, FEATURES) == "the customer has last seen its campaign 30 hours ago"

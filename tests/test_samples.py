@@ -16,6 +16,7 @@ from offers.proposition import Decision, Item, Offline, Picture, PlacementSlate,
 from offers.reply import told
 from offers.tokens import CustomerToken, CustomerTokens, OfferToken, OfferTokens, keys_of
 from scoring import model_folder
+from scoring.distribution import Binned, Distribution
 from scoring.propensity import load
 from streams import events, profile_store, record
 from streams.errors import InvalidInput, NotAllowed, Stop
@@ -193,6 +194,12 @@ def test_tokens_of_version_1_are_read_and_no_other() -> None:
         OfferTokens(KEYS).read(f"ot2.{offer[4:]}")
     with pytest.raises(NotAllowed):
         OfferTokens(keys_of([("k1", "5a" * 32)], "elsewhere")).read(offer)
+
+
+def test_a_distribution_of_version_1_is_read() -> None:
+    found = msgspec.json.decode((SAMPLES / "distribution.v1.json").read_bytes(), type=Distribution)
+    age = Binned((18.0, 40.5, 70.25), (0, 30, 29, 0, 1))
+    assert found == Distribution(1, 40, {"customer.age": age}, Binned((0.05, 0.0500000001), (0, 60, 0, 0)))
 
 
 def test_a_model_of_version_1_is_read_and_scores_as_it_did(tmp_path: Path) -> None:
