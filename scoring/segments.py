@@ -100,12 +100,19 @@ def value(inputs: DecisionInputs, attribute: Attribute) -> str:
 
 
 def told(column: NDArray[np.str_], customer: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.bool_], int]]:
-    """(segment, its rows, its customers) of those that may be told, the most rows first."""
+    """(segment, its rows, its customers) of those that may be told, the most rows first.
+
+    Where those left out are fewer than LEAST customers together, one more is left out: else the rows of all less those
+    told would tell of them.
+    """
     names, counts = np.unique(column, return_counts=True)
-    shown = 0
-    for at in np.lexsort((names, -counts)).tolist():
-        rows = column == names[at]
-        customers = len(np.unique(customer[rows]))
-        if customers >= LEAST and shown < MOST:
-            shown += 1
-            yield str(names[at]), rows, customers
+    every = [column == names[at] for at in np.lexsort((names, -counts)).tolist()]
+    found = [(rows, len(np.unique(customer[rows]))) for rows in every]
+    kept = [each for each in found if each[1] >= LEAST][:MOST]
+    left_out = np.ones(len(column), dtype=np.bool_)
+    for rows, _ in kept:
+        left_out &= ~rows
+    if kept and 0 < len(np.unique(customer[left_out])) < LEAST:
+        kept.pop()
+    for rows, customers in kept:
+        yield str(column[np.argmax(rows)]), rows, customers

@@ -84,11 +84,17 @@ BAR_VISITS = ATTRIBUTES.by_name["customer.bar_visits"]
 
 
 def test_segments_of_fewer_than_five_customers_are_not_told_and_only_the_twenty_largest_are() -> None:
-    column = np.array(["four"] * 4 + ["five"] * 5 + ["one"] * 50)
-    customer = np.array([*range(9), *[9] * 50])
-    assert [(segment, customers) for segment, _, customers in told(column, customer)] == [("five", 5)]
+    column = np.array(["four"] * 4 + ["five"] * 5 + ["six"] * 6 + ["one"] * 50)
+    customer = np.array([*range(15), *[15] * 50])
+    assert [(segment, customers) for segment, _, customers in told(column, customer)] == [("six", 6), ("five", 5)]
     many = np.repeat([f"s{number:02}" for number in range(30)], 5)
     assert len(list(told(many, np.arange(150)))) == MOST
+
+
+def test_nobody_is_told_by_subtraction() -> None:
+    column = np.array(["four"] * 4 + ["five"] * 5 + ["six"] * 6)
+    assert [segment for segment, _, _ in told(column, np.arange(15))] == ["six"], "all less both would be the four"
+    assert list(told(column[:9], np.arange(9))) == []
 
 
 @pytest.mark.parametrize(
