@@ -94,6 +94,9 @@ def text(strong: Sequence[Answer], everyday: Sequence[Answer], lives: Sequence[L
         "",
         *_by_policy(everyday),
         "",
+        f"Where this log answered, {sum(map(_held, everyday))} of {sum(each.found.reliable for each in everyday)} "
+        "intervals hold the truth.",
+        "",
         images[0],
         "",
         "### What learning earns",
