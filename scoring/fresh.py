@@ -9,8 +9,8 @@ from streams.ids import Millis
 
 SHARE: Final = 0.2
 """Most of the labelled items that is held back."""
-ROWS: Final = 2_000
-OF_EACH: Final = 200
+ROWS: Final = 1_000
+OF_EACH: Final = 100
 """Enough for a verdict: more would only keep the newest decisions from being learnt from."""
 LogAt = Callable[[Millis], Examples]
 """A log as it was known at an instant: decisions up to then, and only outcomes whose windows had closed by then."""

@@ -5,6 +5,8 @@ The rule, each criterion with its bound; the new model becomes active only if ev
     fresh data   at least LEAST_ROWS items, LEAST_OF_EACH accepted and as many not, of LEAST_CUSTOMERS customers
     log loss     the mean difference is not above 0, and all of its 95 % interval lies below MARGIN of the active's loss
     calibration  ECE at most ECE_MARGIN above the active model's, or above what chance shows where that is more
+    total        accepted by predicted lies from 1 / TOTAL to TOTAL, but for chance: where it does not, the world or the
+                 data are not those that the candidate was trained on, and neither model can be judged on them
     segments     of no segment of SEGMENT_ROWS rows it is sure that the loss is above the active's by SEGMENT_MARGIN
     latency      scoring LATENCY_ROWS rows takes at most LATENCY_RATIO x the active's time, or LATENCY_FLOOR_S
 
@@ -35,6 +37,7 @@ LEAST_OF_EACH: Final = 30
 LEAST_CUSTOMERS: Final = 30
 MARGIN: Final = 0.01
 ECE_MARGIN: Final = 0.01
+TOTAL: Final = 1.5
 CHANCE: Final = 1.645
 """Standard deviations: of 20 perfectly calibrated models, 19 show no more than that by chance."""
 SEGMENT_ROWS: Final = 200
@@ -162,8 +165,8 @@ def _enough(fresh: Dataset) -> Criterion:
 
 def _compared(fresh: Dataset, candidate: Contender, active: Contender, seed: int) -> tuple[Criterion, ...]:
     paired = _Paired(fresh, candidate, active, seed)
-    beside = _calibration(fresh, candidate, active), paired.segments(), _latency(candidate, active)
-    return (paired.log_loss(), *beside)
+    calibrated = _calibration(fresh, candidate, active), _total(fresh, candidate)
+    return (paired.log_loss(), *calibrated, paired.segments(), _latency(candidate, active))
 
 
 def _calibration(fresh: Dataset, candidate: Contender, active: Contender) -> Criterion:
@@ -173,6 +176,17 @@ def _calibration(fresh: Dataset, candidate: Contender, active: Contender) -> Cri
     verb = "is within" if found <= bound else "is above"
     said = f"ECE {found:.4f} {verb} {bound:.4f} ({active.model} has {before:.4f}, chance shows up to {chance:.4f})"
     return Criterion("calibration", found, bound, found <= bound, said)
+
+
+def _total(fresh: Dataset, candidate: Contender) -> Criterion:
+    """A day on which yes and no were mixed up does not look like one on which people changed."""
+    said = float(candidate.said @ fresh.weight)
+    chance = CHANCE * float(np.sqrt((fresh.weight**2 * candidate.said * (1 - candidate.said)).sum())) / said
+    ratio = float(fresh.outcome @ fresh.weight) / said
+    passed = 1 / TOTAL - chance <= ratio <= TOTAL + chance
+    verb = "within" if passed else "the fresh outcomes are not what it was trained on: look at the data; beyond"
+    told = f"accepted by predicted {ratio:.2f}, {verb} {1 / TOTAL:.2f} to {TOTAL:.2f} and chance ({chance:.2f})"
+    return Criterion("total", ratio, TOTAL, passed, told)
 
 
 def ece_by_chance(said: Numbers, weight: Numbers) -> float:

@@ -52,7 +52,14 @@ def test_the_truth_takes_over_from_the_mean_and_every_criterion_says_what_it_fou
 ) -> None:
     found = verdict(fresh, 7, named(truth), mean_of(fresh))
     assert (found.outcome, found.passed, found.candidate, found.against) == ("passed", True, "m-new", "m-old")
-    assert [each.name for each in found.criteria] == ["fresh data", "log loss", "calibration", "segments", "latency"]
+    assert [each.name for each in found.criteria] == [
+        "fresh data",
+        "log loss",
+        "calibration",
+        "total",
+        "segments",
+        "latency",
+    ]
     assert all(each.passed for each in found.criteria)
     assert (found.rows, found.customers, found.since, found.until) == (2_400, 200, 7, fresh.at[-1])
     loss = of(found, "log loss")
@@ -71,7 +78,16 @@ def test_the_mean_does_not_take_over_from_the_truth(fresh: Dataset, truth: Numbe
 
 def test_flipped_outcomes_make_a_model_that_fails(fresh: Dataset, truth: Numbers) -> None:
     found = verdict(fresh, 0, named(1 - truth), named(truth, "m-old"))
-    assert [each.name for each in found.criteria if not each.passed] == ["log loss", "calibration", "segments"]
+    assert [each.name for each in found.criteria if not each.passed] == ["log loss", "calibration", "total", "segments"]
+
+
+def test_on_a_day_whose_outcomes_are_flipped_nothing_takes_over(fresh: Dataset, truth: Numbers) -> None:
+    """Both were right until then: whichever seems better now, the fresh data fit neither."""
+    lies = replace(fresh, outcome=np.where(truth > 0.5, fresh.outcome, 1 - fresh.outcome))
+    found = verdict(lies, 0, named(truth), named(shifted(truth, -1.0), "m-old"))
+    assert of(found, "log loss").passed
+    assert not of(found, "total").passed
+    assert "the fresh outcomes are not what it was trained on: look at the data" in found.reason
 
 
 def test_two_that_say_the_same_may_take_turns_for_no_loss_is_possible(fresh: Dataset, truth: Numbers) -> None:

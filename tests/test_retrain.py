@@ -83,7 +83,7 @@ def test_an_active_model_that_cannot_be_used_serves_nobody_so_the_prior_is_to_be
     folder, found = retrain(learning(world(PEOPLE), broken), tmp_path / "models", RUN)
     assert found.against == "prior"
     assert folder.name == good[0].name
-    assert found.criteria[:4] == good[1].criteria[:4]
+    assert found.criteria[:5] == good[1].criteria[:5]
 
 
 def test_nothing_new_since_the_active_model_waits(good: tuple[Path, Verdict]) -> None:
