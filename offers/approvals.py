@@ -5,7 +5,7 @@ beside the campaigns (placements, places, seasons, images, limits for all) is ev
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def active_side(revision: RevisionId | None, rules: Rules, artifacts: Path) -> S
         folder = revisions.loaded_of(kept).campaigns
     except OffingError:
         folder = None
-    return Side(rules, {}, {}) if folder is None else side(kept, folder)
+    return Side(rules, {}, {}) if folder is None else replace(side(kept, folder), rules=rules)
 
 
 def needed(active: Side, head: Side) -> Rules:

@@ -3,7 +3,7 @@
 import getpass
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -76,9 +76,20 @@ def rollback(to: str, wish: Wish, settings: Settings, book: Ledger, now: Millis)
     kept = revisions.whole(earlier, settings.artifacts)
     base = None if newest is None else newest.revision
     draft = Draft(earlier, base, wish.author or author(), wish.message, wish.activate_at)
-    ran = next((each for each in book.publications.history(MAX_HISTORY) if _ran(each, earlier, now)), None)
-    made = _compared(draft, kept, book, now) if ran is None else _brought_back(draft, ran.rules, book, now)
-    return book.publications.publish(made, now)
+    return book.publications.publish(_asked(draft, kept, book, now), now)
+
+
+def activate(revision: str, wish: Wish, settings: Settings, book: Ledger, now: Millis) -> Publication:
+    """Publish a revision that is kept here; its base is what `wish` names, or nothing. For approvals as rollback().
+
+    Raises NotFound REVISION_UNKNOWN, InvalidInput REVISION_BROKEN, CAMPAIGNS_INVALID, BASE_MOVED, ACTIVE_MOVED,
+    AT_PAST, MESSAGE, AUTHOR.
+    """
+    kept = revisions.whole(revision, settings.artifacts)
+    refuse(revisions.loaded_of(kept).findings)
+    base = RevisionId(wish.base) if wish.base else None
+    draft = Draft(RevisionId(revision), base, wish.author or author(), wish.message, wish.activate_at)
+    return book.publications.publish(_asked(draft, kept, book, now), now)
 
 
 def refuse(findings: tuple[Finding, ...]) -> None:
@@ -91,11 +102,17 @@ def refuse(findings: tuple[Finding, ...]) -> None:
 def stop(campaign: str, reason: str, by: str, settings: Settings, book: Ledger, now: Millis) -> CampaignStop:
     """Stop a campaign that is known here. Raises NotFound CAMPAIGN_UNKNOWN with the nearest, InvalidInput REASON."""
     known = set(campaigns_of(active_folder(settings, book, now)))
-    if known and campaign not in known:
-        near = get_close_matches(campaign, known, n=1, cutoff=0.5)
+    if known:
+        check_known(campaign, known)
+    return book.stops.stop(CampaignId(campaign), reason, by or author(), now)
+
+
+def check_known(campaign: str, known: Collection[str]) -> None:
+    """Raises NotFound CAMPAIGN_UNKNOWN with the nearest: a stop of a misspelt one would stop nothing."""
+    if campaign not in known:
+        near = get_close_matches(campaign[:64], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else "`campaign:` in its file is its id"
         raise NotFound("CAMPAIGN_UNKNOWN", f"no campaign {campaign[:64]!r} is active; {hint}")
-    return book.stops.stop(CampaignId(campaign), reason, by or author(), now)
 
 
 def active_folder(settings: Settings, book: Ledger, now: Millis) -> Path:
@@ -118,6 +135,12 @@ def author() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"user {os.getuid()}"
+
+
+def _asked(draft: Draft, kept: Path, book: Ledger, now: Millis) -> Draft:
+    """With the approvals it needs: what was active before needs none but those of rules that come back with it."""
+    ran = next((each for each in book.publications.history(MAX_HISTORY) if _ran(each, draft.revision, now)), None)
+    return _compared(draft, kept, book, now) if ran is None else _brought_back(draft, ran.rules, book, now)
 
 
 def _compared(draft: Draft, kept: Path, book: Ledger, now: Millis) -> Draft:

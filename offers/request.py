@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from streams.places import STATUSES, Fix
 from streams.record import FactDict, PlacementRequest, Request
 from streams.whereabouts import LOCATED
 
+Contract = TypeVar("Contract")
 MAX_PLACEMENTS = 10
 MAX_LIMIT = 30
 MAX_HOLDING = 50
@@ -95,6 +96,17 @@ def read(body: bytes) -> DecisionRequest:
     except UNREADABLE as error:
         raise _malformed(error) from error
     return bounded(wire)
+
+
+def decoded(body: bytes, contract: type[Contract]) -> Contract:
+    """A small body -> its contract. Raises InvalidInput JSON_MALFORMED or REQUEST_INVALID."""
+    try:
+        return msgspec.json.decode(body, type=contract)
+    except msgspec.ValidationError as error:
+        _check_syntax(body)
+        raise InvalidInput("REQUEST_INVALID", str(error)) from error
+    except UNREADABLE as error:
+        raise _malformed(error) from error
 
 
 def _check_syntax(body: bytes) -> None:

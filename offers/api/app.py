@@ -12,7 +12,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.telemetry import TelemetryConfig
 
 from offers import garbage
-from offers.api import contract, decisions, events, health, problems, replays
+from offers.api import contract, decisions, events, health, problems, publications, replays
 from offers.api.auth import Authenticator
 from offers.api.clock import server_now
 from offers.api.door import COMPRESSED_FROM, LEVEL, DecisionDoor
@@ -79,7 +79,7 @@ def bare() -> FastAPI:
     # its own telemetry asks the environment three times a request, even where nobody configured any
     telemetry: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1", redoc_url=None, telemetry=telemetry)
-    for module in (decisions, replays, events, health):
+    for module in (decisions, replays, events, publications, health):
         app.include_router(module.router)
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=LEVEL)
     app.add_middleware(DecisionDoor)
