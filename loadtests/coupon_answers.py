@@ -49,9 +49,9 @@ class Answer:
     """One row."""
 
     respondent: str
-    profile: Mapping[str, object]
+    profile: Mapping[str, str | bool]
     """Customer attributes; what was not said is not there."""
-    situation: Mapping[str, object]
+    situation: Mapping[str, str | bool]
     """Context attributes."""
     hour: int
     """Of the day, as the row says."""
@@ -95,8 +95,8 @@ def level(text: str) -> str:
 
 def _answer(row: Mapping[str, str]) -> Answer:
     kind, validity = COUPONS[row["coupon"]], row["expiration"]
-    profile: dict[str, object] = {name: level(row[column]) for column, name in ABOUT.items() if row[column]}
-    situation: dict[str, object] = {name: level(row[column]) for column, name in SITUATION.items()}
+    profile: dict[str, str | bool] = {name: level(row[column]) for column, name in ABOUT.items() if row[column]}
+    situation: dict[str, str | bool] = {name: level(row[column]) for column, name in SITUATION.items()}
     return Answer(
         respondent=f"r-{row['respondent']}",
         profile={**profile, "has_children": row["has_children"] == "1"},

@@ -16,6 +16,7 @@ from scoring.audit import Audit
 from scoring.cold_start import Starts, starts
 from scoring.examples import Example, Examples
 from scoring.features import FeatureList, Rows, feature_list
+from scoring.rates import Responses
 from scoring.rows import plan, rows
 from scoring.vocabulary import LEAST_CUSTOMERS, Counting
 from streams.attributes import AttributeSet
@@ -76,11 +77,12 @@ class Dataset:
 
 def learn_features(examples: Examples, attributes: AttributeSet, least_customers: int = LEAST_CUSTOMERS) -> FeatureList:
     """The feature list of a log: the declared attributes with the strings that occur in it. Reads the log once."""
-    counting = Counting(attributes, least_customers)
+    counting, responses = Counting(attributes, least_customers), Responses()
     for example in examples():
         if example.items:
             counting.see(example.inputs, example.items)
-    return feature_list(attributes, counting.vocabulary())
+            responses.see(example.inputs)
+    return feature_list(attributes, counting.vocabulary(), responses.shrinkage())
 
 
 def build(examples: Examples, features: FeatureList, audit: Audit | None = None) -> Dataset:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from streams.attributes import SUBJECT_SCOPES, Attribute, AttributeSet, Kind
-from streams.declared_features import AGAINST_RECENT, CYCLES, Declared, DeclaredFeatures, DeclaredHistory
+from streams.declared_features import AGAINST_RECENT, CYCLES, RATE, Declared, DeclaredFeatures, DeclaredHistory
 from streams.errors import InvalidInput
 from streams.ids import Millis, ModelId
 from streams.record import DecisionInputs, OfferFacts, Subject
@@ -106,6 +106,8 @@ class Transform(StrEnum):
     """Of a number that comes round after `period`."""
     COUNT = "count"
     """History only."""
+    RATE = "rate"
+    """History only: (clicked + evidence x mean) / (exposed + evidence)."""
     NAMED = "named"
     """OWN only."""
 
@@ -128,6 +130,10 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """Qualified attribute behind the source; empty: none."""
     monotone: int = 0
     """1: a greater value never lowers the propensity; -1: never raises it."""
+    mean: float = 0.0
+    """Of RATE: everybody's, which is the rate of who was never shown anything."""
+    evidence: float = 0.0
+    """Of RATE: how many exposures `mean` weighs."""
 
     @property
     def feature(self) -> str:
@@ -163,11 +169,25 @@ class FeatureList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 FORMAT = 1
 
 
-def feature_list(attributes: AttributeSet, vocabulary: Vocabulary = NO_VOCABULARY) -> FeatureList:
+class Shrinkage(NamedTuple):
+    """Towards what a customer's rate is drawn, and how strongly: a prior of so many exposures."""
+
+    mean: float
+    evidence: float
+
+
+NOTHING_LEARNT = Shrinkage(0.0, 5.0)
+
+
+def feature_list(
+    attributes: AttributeSet,
+    vocabulary: Vocabulary = NO_VOCABULARY,
+    shrinkage: Mapping[str, Shrinkage] = MappingProxyType({}),
+) -> FeatureList:
     """The columns that features.yaml declares, in a fixed order whatever the file's; without it every declared
 
     attribute that may be a feature, the response history and the crosses. Attributes without declared levels
-    (strings, open sets) need a vocabulary; without one they have no columns.
+    (strings, open sets) need a vocabulary; without one they have no columns. `shrinkage` by history level.
     """
     declared = attributes.features
     columns = [
@@ -177,6 +197,7 @@ def feature_list(attributes: AttributeSet, vocabulary: Vocabulary = NO_VOCABULAR
         *_of_offer(declared, vocabulary),
         *_of_scopes(attributes, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
         *_of_history(declared.history),
+        *_of_rates(declared.history, shrinkage),
         *_of_crosses(declared),
     ]
     return FeatureList(FORMAT, tuple(columns))
@@ -295,6 +316,13 @@ def _of_history(declared: DeclaredHistory) -> Iterator[Column]:
                 yield Column(name, Part.HISTORY, f"{level}.{response}", Transform.COUNT)
         if "exposed" in declared.responses:
             yield Column(f"history.{level}.exposed.since", Part.HISTORY, f"{level}.exposed", Transform.SINCE)
+
+
+def _of_rates(declared: DeclaredHistory, shrinkage: Mapping[str, Shrinkage]) -> Iterator[Column]:
+    for level in declared.about if declared.rate else ():
+        mean, evidence = shrinkage.get(level, NOTHING_LEARNT)
+        column = Column(f"history.{level}.{RATE}", Part.HISTORY, f"{level}.{RATE}", Transform.RATE)
+        yield msgspec.structs.replace(column, mean=mean, evidence=evidence)
 
 
 def _of_crosses(declared: DeclaredFeatures) -> Iterator[Column]:

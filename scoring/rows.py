@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.encoding import Reader, read, readers
-from scoring.features import FeatureList, Part, Rows, Scorable, Transform
+from scoring.features import Column, FeatureList, Part, Rows, Scorable, Transform
 from scoring.history import COLUMNS, EVERYTHING, USUAL, Shape, history, tally
 from scoring.lineup import Lineup, lined_up
 from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
+from scoring.rates import Rated, rated, unknown_rates
 from streams.errors import InvalidInput
 from streams.ids import OfferId
 from streams.record import DecisionInputs, FactDict
@@ -39,6 +40,8 @@ class Plan:
     """Which responses are counted."""
     picks: NDArray[np.intp] | None
     """Which of the shape's columns the list holds; None: all of them, in their order."""
+    rated: Rated
+    """The smoothed rates, which stand behind the counts."""
     offers: OfferTable
 
 
@@ -51,12 +54,15 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
     """Make a feature list ready. Raises InvalidInput FEATURES_INVALID on one that this version cannot read."""
     parts = list(Part)
     order = [parts.index(column.part) for column in features.columns]
-    told = tuple(column.name for column in features.of_part(Part.HISTORY))
-    unknown = set(told) - set(COLUMNS)
-    if order != sorted(order) or len(set(features.names)) != len(features.names) or unknown:
+    told = tuple(column.name for column in _counts(features))
+    smoothed = tuple(column for column in features.of_part(Part.HISTORY) if column.transform is Transform.RATE)
+    unknown = (set(told) - set(COLUMNS)) | unknown_rates(smoothed)
+    behind = features.of_part(Part.HISTORY)[len(told) :] == smoothed
+    if order != sorted(order) or not behind or len(set(features.names)) != len(features.names) or unknown:
         found = f"unknown columns {', '.join(sorted(unknown))}" if unknown else "columns out of order or twice"
         raise InvalidInput("FEATURES_INVALID", f"the feature list has {found}; train a new model with this version")
     shape = _shape(told)
+    spots = None if told == shape.columns else np.array([shape.columns.index(name) for name in told], dtype=np.intp)
     bounds = [sum(part < number for part in order) for number in range(len(parts) + 1)]
     return Plan(
         features=features,
@@ -64,9 +70,14 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
         common=readers(features.of_part(Part.COMMON)),
         subject=readers(features.of_part(Part.SUBJECT)),
         shape=shape,
-        picks=None if told == shape.columns else np.array([shape.columns.index(name) for name in told], dtype=np.intp),
+        picks=spots,
+        rated=rated(smoothed, shape),
         offers=OfferTable(_offer_columns(features, exposures)),
     )
+
+
+def _counts(features: FeatureList) -> list[Column]:
+    return [column for column in features.of_part(Part.HISTORY) if column.transform is not Transform.RATE]
 
 
 def _shape(told: Sequence[str]) -> Shape:
@@ -93,9 +104,13 @@ def rows_of(inputs: DecisionInputs, lineup: Lineup, plan: Plan, found: Found) ->
     told = made[:, spans[Part.HISTORY]]
     tallies = tally(inputs.profile, inputs.now, plan.shape)
     if plan.picks is None:
-        history(tallies, found.numbers, found.codes, told, plan.shape)
-    elif len(plan.picks):
-        told[:] = history(tallies, found.numbers, found.codes, shape=plan.shape)[:, plan.picks]
+        counted = told[:, : len(plan.shape.none_of_any)]
+        history(tallies, found.numbers, found.codes, counted, plan.shape)
+        told[:, counted.shape[1] :] = plan.rated.of(counted)
+    elif told.shape[1]:
+        counted = history(tallies, found.numbers, found.codes, shape=plan.shape)
+        told[:, : len(plan.picks)] = counted[:, plan.picks]
+        told[:, len(plan.picks) :] = plan.rated.of(counted)
     made[:, spans[Part.OWN]] = _own(made, found.named)
     return made
 

@@ -84,6 +84,11 @@ def train_from_examples(
 
 def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quietly) -> Path:
     """Folds, number of trees, calibration, final trees, folder. The same dataset and run give the same folder."""
+    return _write(models, learn(dataset, run, progress=progress), progress)
+
+
+def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learnt":
+    """train(), without the folder. Raises InvalidInput DATASET_TOO_SMALL."""
     check_enough(dataset)
     kinds = kinds_of(dataset)
     found = [
@@ -96,7 +101,7 @@ def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quie
     progress("growing the trees", 0.8)
     booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
     held_out = found[-1].margins[spot]  # of returning customers: rows with the history they have when they are served
-    return _write(models, _Trained(dataset, booster, judged, evidence, run, held_out), progress)
+    return Learnt(dataset, booster, judged, evidence, run, held_out)
 
 
 def evidence_of(dataset: Dataset) -> Evidence:
@@ -110,7 +115,9 @@ def evidence_of(dataset: Dataset) -> Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trained:
+class Learnt:
+    """What a training found."""
+
     dataset: Dataset
     booster: lightgbm.Booster
     judged: Judged
@@ -124,6 +131,11 @@ class _Trained:
         margins = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=1))
         return self.judged.calibration.apply(margins)
 
+    def probability(self, asked: Dataset) -> Numbers:
+        """(n,) what a model folder would say of other rows of the same features."""
+        exposures = np.array([self.evidence.of(offer) for offer in asked.offers], dtype=np.float64)[asked.offer]
+        return blend(self.modelled(asked.rows), asked.starts, exposures, self.evidence.trust)
+
     def distribution(self) -> Distribution:
         """Columns and score, against which drift is measured."""
         dataset, evidence = self.dataset, self.evidence
@@ -132,7 +144,7 @@ class _Trained:
         return distribution(dataset.rows, dataset.features, score, len(dataset.customers))
 
 
-def _write(models: Path, trained: _Trained, progress: Progress) -> Path:
+def _write(models: Path, trained: Learnt, progress: Progress) -> Path:
     folder = draft(models)
     try:
         (folder / MODEL).write_text(text_of(trained.booster))
@@ -165,7 +177,7 @@ def sample(dataset: Dataset) -> Rows:
     return np.concatenate([rows, without_history(rows[:1], dataset.features), empty, np.full_like(empty, -1.0)])
 
 
-def _card(trained: _Trained, compiled: Compiled | None) -> card.Card:
+def _card(trained: Learnt, compiled: Compiled | None) -> card.Card:
     dataset, booster = trained.dataset, trained.booster
     importance = card.shares(
         dict(zip(dataset.features.names, booster.feature_importance("gain").tolist(), strict=True))

@@ -20,6 +20,8 @@ LEVELS = ("any", "offer", "collection", "campaign")
 """Whose responses a history column counts: all of the customer's, or those to this candidate's offer, ..."""
 RESPONSES = ("exposed", "clicked", "dismissed", "redeemed")
 WINDOWS = ("24h", "7d", "ever")
+RATE = "rate"
+"""Beside the responses: which share of what was exposed was clicked, shrunk towards everybody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class DeclaredHistory:
     about: tuple[str, ...] = LEVELS
     responses: tuple[str, ...] = RESPONSES[:3]
     windows: tuple[str, ...] = WINDOWS
+    rate: bool = True
+    """Whether each level has its smoothed response rate too."""
 
 
 @dataclass(frozen=True, slots=True)

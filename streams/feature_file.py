@@ -17,6 +17,7 @@ from streams.declared_features import (
     EVERY,
     LEVELS,
     MONOTONE,
+    RATE,
     RESPONSES,
     UP,
     Cross,
@@ -184,10 +185,12 @@ class _Reader:
         fields = self.sheet.fields(node, "history", ("about", "responses", "windows"))
         usual = EVERY.history
         windows = self.some(fields, "windows", tuple(_WINDOWS))
+        responses = self.some(fields, "responses", (*RESPONSES, RATE)) or (*usual.responses, RATE)
         return DeclaredHistory(
             about=self.some(fields, "about", LEVELS) or usual.about,
-            responses=self.some(fields, "responses", RESPONSES) or usual.responses,
+            responses=tuple(response for response in responses if response != RATE),
             windows=tuple(_WINDOWS[window] for window in windows) or usual.windows,
+            rate=RATE in responses,
         )
 
     def some(self, fields: Mapping[str, Node], key: str, known: tuple[str, ...]) -> tuple[str, ...]:

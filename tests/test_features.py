@@ -47,7 +47,7 @@ def test_every_kind_of_attribute_becomes_its_columns() -> None:
     assert found["offer.id"] is Transform.CODE
     assert found["place.fence=livorno-terminal"] is Transform.MEMBER
     assert found["own_kind"] is Transform.NAMED
-    assert sum(name.startswith("history.") for name in found) == 40
+    assert sum(name.startswith("history.") for name in found) == 44
 
 
 def test_protected_attributes_and_those_that_are_no_features_have_no_column_and_are_not_read() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scoring.features import Scorable, feature_list
 from scoring.history import USUAL, history, tally
 from scoring.offer_table import abouts
+from streams.declared_features import LEVELS
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.profile import CounterKey, MaskedProfile, bucket_of
 from streams.record import NOTHING
@@ -37,7 +38,8 @@ def at(ago_ms: int) -> int:
 
 
 def test_the_columns_are_those_of_the_feature_list() -> None:
-    assert tuple(name for name in feature_list(ATTRIBUTES).names if name.startswith("history.")) == USUAL.columns
+    told = tuple(name for name in feature_list(ATTRIBUTES).names if name.startswith("history."))
+    assert told == (*USUAL.columns, *(f"history.{level}.rate" for level in LEVELS))
 
 
 def test_windows_count_the_buckets_they_touch_and_the_lifetime_counts_what_fell_out() -> None:
