@@ -40,12 +40,14 @@ class Rated:
 
 
 def smoothed(clicked: Numbers, exposed: Numbers, mean: Numbers, evidence: Numbers) -> Numbers:
-    """The mean of the beta posterior. A click may be known before its exposure: none counts for more than one.
+    """The mean of the beta posterior, exactly `mean` without exposures.
+
+    A click may be known before its exposure: none counts for more than one.
 
     >>> smoothed(np.array([0.0, 1.0, 9.0]), np.array([0.0, 1.0, 18.0]), np.array(0.2), np.array(4.0)).round(3).tolist()
     [0.2, 0.36, 0.445]
     """
-    return (np.minimum(clicked, exposed) + evidence * mean) / (exposed + evidence)
+    return mean + (np.minimum(clicked, exposed) - exposed * mean) / (exposed + evidence)
 
 
 def rated(columns: Sequence[Column], shape: Shape) -> Rated:

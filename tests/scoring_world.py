@@ -41,7 +41,7 @@ ATTRIBUTES: AttributeSet = attribute_set(
         Attribute("offer", "kind", 93, Kind.STRING),
     )
 )
-QUICK = Recipe(rounds=(5, 20), leaves=7, learning_rate=0.05)
+QUICK = Recipe(rounds=(5, 20), leaves=7, learning_rate=0.08)
 
 
 def facts(name: str, affinity: str, discount: float, mean: float = 0.3) -> OfferFacts:

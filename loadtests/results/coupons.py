@@ -270,12 +270,12 @@ def page(found: Sequence[Line]) -> str:
 
 A respondent in a situation was shown a coupon and took it or not (UCI "in-vehicle coupon recommendation", doi
 10.24432/C5GS4P, CC BY 4.0). {FOLDS} folds; AUC of the pooled scores of rows held out, mean over the seeds. New
-customers: folds by respondent. Returning ones: random folds with equal shares of takers; a held-out answer is asked with
-the counters of what the same person answered in the training rows, never itself. The engine is what `offing train` runs:
-folds inside the training rows choose the number of trees and the calibration; it is not told which kind of fold it is
-in. The reference is one LightGBM on the same folds: 63 leaves, learning rate .05, {REFERENCE_TREES} trees, half of the
-columns, with "own kind of venue". Intervals of the difference: 95 %, respondents drawn {REPEATS} times, the same for
-both. ECE: 10 bins, nothing fitted on rows held out; the least asked for is {MOST_ECE}.
+customers: folds by respondent. Returning ones: random folds with equal shares of takers; a held-out answer is asked
+with the counters of what the same person answered in the training rows, never itself. The engine is what `offing train`
+runs: folds inside the training rows choose the number of trees and the calibration; it is not told which kind of fold
+it is in. The reference is one LightGBM on the same folds: 63 leaves, learning rate .05, {REFERENCE_TREES} trees, half
+of the columns, with "own kind of venue". Intervals of the difference: 95 %, respondents drawn {REPEATS} times, the same
+for both. ECE: 10 bins, nothing fitted on rows held out; at most {MOST_ECE} is asked for.
 
 | held out | protected | seeds | AUC | reference | difference | least / aim | ECE | of the reference | log loss |
 |---|---|---|---|---|---|---|---|---|---|
