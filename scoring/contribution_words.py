@@ -75,6 +75,9 @@ _SAID: Mapping[Transform, Callable[[Column, float], str]] = {
 def _history(columns: Sequence[tuple[Column, float]]) -> str:
     """By the shortest window in which it happened; never, if it happened in none."""
     level, _, response = columns[0][0].source.partition(".")
+    rate = next((value for column, value in columns if column.transform is Transform.RATE), None)
+    if rate is not None:
+        return f"how often this customer clicks {_WHAT.get(level, level)}, by what is known: {rate:.0%}"
     did, what = _DID.get(response, f"has {{times}} {response}"), _WHAT.get(level, level)
     counted = {
         column.name.rpartition(".")[2]: value for column, value in columns if column.transform is Transform.COUNT

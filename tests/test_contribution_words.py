@@ -83,6 +83,11 @@ def test_a_cross_of_a_fare_against_its_recent_level_is_told_by_that() -> None:
     assert words([(own, 0.9)], SPA, known) == expected
 
 
+def test_a_smoothed_rate_is_a_share() -> None:
+    found = words([(BY_NAME["history.any.rate"], 0.314)], SPA, FEATURES)
+    assert found == "how often this customer clicks any offer, by what is known: 31%"
+
+
 def test_history_of_the_last_exposure_alone_says_when() -> None:
     since = BY_NAME["history.campaign.exposed.since"]
     assert words([(since, 30.0)], SPA, FEATURES) == "the customer has last seen its campaign 30 hours ago"
