@@ -28,7 +28,7 @@ from streams.record import DecisionRecord
 
 GATE, NO_GATE, FROZEN, ORACLE = "gate", "no gate", "first model for ever", "oracle"
 LIVES = (GATE, NO_GATE, FROZEN)
-DAYS, VISITS = 30, 300
+DAYS, VISITS = 30, 250
 POISONED, DRIFT, EMPTY = 10, 15, 22
 """Days, from 0: outcomes flipped on one, other tastes from one on, nobody comes on one."""
 SPANS = {
@@ -65,7 +65,7 @@ def section(progress: Progress) -> str:
 
 def quick(progress: Progress) -> str:
     """Three days of two worlds; no image."""
-    return text(_worlds(2, 3, 150, progress), "")
+    return text(_worlds(2, 3, 150, progress), "", visits=150)
 
 
 def _worlds(worlds: int, days: int, visits: int, progress: Progress) -> dict[str, list[Life]]:
@@ -113,6 +113,8 @@ class _Nights:
         attributes = self.world.catalog.attributes
         learning = Learning(self.world.examples, night(day), attributes, self.active)
         folder, verdict = retrain(learning, self.models, Run(self.world.seed, 1, RECIPE))
+        if folder == self.active:  # nobody came: the log has nothing new
+            return "none"
         if verdict.passed:
             self._activate(folder)
         return verdict.outcome
@@ -144,7 +146,7 @@ def shares(lives: Sequence[Life]) -> Numbers:
     return np.array([100 * np.array(life.earned) / np.array(life.best) for life in lives])
 
 
-def text(lives: dict[str, list[Life]], image: str) -> str:
+def text(lives: dict[str, list[Life]], image: str, *, visits: int = VISITS) -> str:
     """The section's Markdown."""
     found = {how: shares(of) for how, of in lives.items()}
     gated = lives[GATE]
@@ -155,7 +157,7 @@ def text(lives: dict[str, list[Life]], image: str) -> str:
         [
             "## Thirty days with nobody watching",
             "",
-            f"{len(gated)} worlds of 600 people and twenty offers, {VISITS} visits a day, a model each night. On day "
+            f"{len(gated)} worlds of 600 people and twenty offers, {visits} visits a day, a model each night. On day "
             f"{POISONED + 1} all outcomes are flipped, from day {DRIFT + 1} on people like other things, on day "
             f"{EMPTY + 1} nobody comes. Nothing is ever taken out of the log. All lives begin with the declared "
             "propensities and get the same first model.",
@@ -167,9 +169,9 @@ def text(lives: dict[str, list[Life]], image: str) -> str:
             *(_row(name, days, found) for name, days in SPANS.items() if days.start + 1 < last),
             "",
             f"Of {len(judged)} nights the gate let {judged.count('passed')} models in, kept {judged.count('failed')} "
-            f"out and waited for data in {judged.count('waiting')}; in {judged.count('none')} there was too little to "
-            f"learn from. From the night after the poisoned day to the drift it let {poisoned.count('passed')} of "
-            f"{len(poisoned)} in.",
+            f"out and waited for data in {judged.count('waiting')}; in {judged.count('none')} there was too little, or "
+            "nothing new, to learn from. From the night after the poisoned day to the drift it let "
+            f"{poisoned.count('passed')} of {len(poisoned)} in.",
             image,
         ]
     ).rstrip() + "\n"  # fmt: skip
