@@ -2,6 +2,6 @@
 
 Reading order: features, encoding, history, rates, lineup, offer_table, rows; exploration; calibration, cold_start,
 compiled, model_folder, propensity; examples, jsonl, vocabulary, audit, dataset; metrics, folds, fit, cross_validation,
-card, distribution, train, segments, evaluate, evaluate_page; off_policy; fresh, gate, retrain;
+later, card, distribution, train, segments, evaluate, evaluate_page; off_policy; fresh, gate, retrain;
 calibration_drift, drift, drift_page.
 """

@@ -38,6 +38,10 @@ class Starts:
     mean: Numbers
     evidence: Numbers
 
+    def since(self, first: int) -> "Starts":
+        """Those from `first` on."""
+        return Starts(self.mean[first:], self.evidence[first:])
+
 
 def starts(offers: Sequence[OfferFacts]) -> Starts:
     """What the offers declare."""

@@ -105,15 +105,23 @@ class Judged:
 
 def judge(dataset: Dataset, found: Sequence[OutOfFold], spot: int, evidence: Evidence, seed: int) -> Judged:
     """Calibrate on what was said of new and returning customers together: serving does not know which it meets."""
-    count, times = len(dataset), len(found)
-    margins = np.concatenate([each.margins[spot] for each in found])
-    outcome, weight = np.tile(dataset.outcome, times), np.tile(dataset.weight, times)
-    folds = [np.concatenate([fold + count * n for n in range(times)]) for fold in found[0].folds]
-    method: Method = best_method(margins, outcome, weight, folds)
-    modelled = cross_fitted(method, (margins, outcome, weight), folds).reshape(times, count)
+    rows, folds = stacked(dataset, found, spot, len(dataset))
+    method: Method = best_method(*rows, folds)
+    modelled = cross_fitted(method, rows, folds).reshape(len(found), len(dataset))
     exposures = np.array([evidence.of(offer) for offer in dataset.offers], dtype=np.float64)[dataset.offer]
     metrics = {}
     for each, said in zip(found, modelled, strict=True):
         probability = blend(said, dataset.starts, exposures, evidence.trust)
         metrics[each.kind] = measure(dataset.outcome, probability, dataset.customer, dataset.weight, seed)
-    return Judged(method(margins, outcome, weight), metrics)
+    return Judged(method(*rows), metrics)
+
+
+def stacked(
+    dataset: Dataset, found: Sequence[OutOfFold], spot: int, count: int
+) -> tuple[tuple[Numbers, Numbers, Numbers], list[Fold]]:
+    """Margins, outcome and weight of the first `count` rows, one kind after the other, and the folds they fall into."""
+    times = len(found)
+    margins = np.concatenate([each.margins[spot][:count] for each in found])
+    outcome, weight = np.tile(dataset.outcome[:count], times), np.tile(dataset.weight[:count], times)
+    folds = [np.concatenate([fold[fold < count] + count * n for n in range(times)]) for fold in found[0].folds]
+    return (margins, outcome, weight), folds

@@ -108,11 +108,17 @@ def build(examples: Examples, features: FeatureList, audit: Audit | None = None)
     return _arranged(features, np.concatenate(blocks)[order], [labelled[spot] for spot in order], left_out)
 
 
+def enough(outcome: Numbers) -> bool:
+    """Whether so many acceptances and refusals can be learnt from, or judged."""
+    positives = int(outcome.sum())
+    return len(outcome) >= LEAST_ROWS and min(positives, len(outcome) - positives) >= LEAST_OF_EACH
+
+
 def check_enough(dataset: Dataset) -> None:
     """Raises InvalidInput DATASET_TOO_SMALL where nothing can be learnt or judged."""
     positives = int(dataset.outcome.sum())
     negatives = len(dataset) - positives
-    if len(dataset) < LEAST_ROWS or min(positives, negatives) < LEAST_OF_EACH:
+    if not enough(dataset.outcome):
         dropped = ", ".join(f"{count} {reason}" for reason, count in sorted(dataset.left_out.items())) or "none"
         message = (
             f"the log has {len(dataset)} labelled items, {positives} accepted and {negatives} not; expected at least "

@@ -1,7 +1,7 @@
 """Training: decision log -> dataset -> model folder with its card. Log, seed and recipe decide every byte."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightgbm
@@ -20,6 +20,7 @@ from scoring.distribution import Distribution, distribution
 from scoring.examples import Examples, from_lake
 from scoring.features import Rows
 from scoring.fit import Run, grow, text_of, without_history
+from scoring.later import LATER, first_later, judge_later
 from scoring.model_folder import (
     CALIBRATION,
     CARD,
@@ -98,20 +99,30 @@ def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learn
     spot = best_rounds(dataset, found)
     evidence = evidence_of(dataset)
     judged = judge(dataset, found, spot, evidence, run.seed)
-    progress("growing the trees", 0.8)
+    first = first_later(dataset)
+    if first is not None:
+        progress(LATER, 0.8)
+        said = judge_later(dataset, first, found, spot, evidence_of(dataset, first), run)
+        judged = replace(judged, metrics=judged.metrics | {LATER: said})
+    progress("growing the trees", 0.85)
     booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
     held_out = found[-1].margins[spot]  # of returning customers: rows with the history they have when they are served
     return Learnt(dataset, booster, judged, evidence, run, held_out)
 
 
-def evidence_of(dataset: Dataset) -> Evidence:
-    """How much the log knows of each offer, and how far its declared propensities proved right."""
-    count = len(dataset.offers)
-    exposures = np.bincount(dataset.offer, minlength=count).astype(np.float64)
-    positives = np.bincount(dataset.offer, weights=dataset.outcome, minlength=count).astype(np.float64)
-    mean = np.bincount(dataset.offer, weights=dataset.starts.mean, minlength=count) / exposures
-    declared = np.bincount(dataset.offer, weights=dataset.starts.evidence, minlength=count) / exposures
-    return Evidence(EVIDENCE_FORMAT, trust_of(Starts(mean, declared), exposures, positives), dataset.exposures)
+def evidence_of(dataset: Dataset, until: int | None = None) -> Evidence:
+    """How much the log (before row `until`) knows of each offer, and how far its declared propensities proved right."""
+    offer = dataset.offer[:until]
+
+    def summed(values: Numbers) -> Numbers:
+        return np.bincount(offer, weights=values[:until], minlength=len(dataset.offers)).astype(np.float64)
+
+    exposures = summed(np.ones(len(dataset)))
+    shown = np.maximum(exposures, 1.0)
+    declared = Starts(summed(dataset.starts.mean) / shown, summed(dataset.starts.evidence) / shown)
+    trust = trust_of(declared, exposures, summed(dataset.outcome))
+    counts = dict(zip(dataset.offers, exposures.astype(int).tolist(), strict=True))
+    return Evidence(EVIDENCE_FORMAT, trust, counts)
 
 
 @dataclass(frozen=True, slots=True)
