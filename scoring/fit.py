@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoring.dataset import Dataset
 from scoring.features import FeatureList, Part, Rows
 from scoring.history import NOTHING
-from streams.bucket import bucket
+from streams.bucket import tag
 
 _RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
 
@@ -72,9 +72,17 @@ def grow_to(booster: lightgbm.Booster, rounds: int) -> None:
 
 def seedling(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> lightgbm.Booster:
     """A booster without trees, which will be grown from the rows at `spots`."""
+    told = parameters(dataset.features, run)
+    rows, of_rows = learnt_from(dataset, spots, run)
+    table = lightgbm.Dataset(rows, dataset.outcome[of_rows], weight=dataset.weight[of_rows], params=told)
+    return lightgbm.Booster(told, table)
+
+
+def parameters(features: FeatureList, run: Run) -> dict[str, object]:
+    """What LightGBM is told."""
     recipe = run.recipe
-    constraints = [column.monotone for column in dataset.features.columns]
-    parameters = {
+    constraints = [column.monotone for column in features.columns]
+    told = {
         "objective": "binary",
         "num_leaves": recipe.leaves,
         "learning_rate": recipe.learning_rate,
@@ -90,10 +98,8 @@ def seedling(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> lightgbm.Bo
         "verbose": -1,
     }
     if any(constraints):
-        parameters |= {"monotone_constraints": constraints, "monotone_constraints_method": "intermediate"}
-    rows, of_rows = _learnt_from(dataset, spots, run)
-    table = lightgbm.Dataset(rows, dataset.outcome[of_rows], weight=dataset.weight[of_rows], params=parameters)
-    return lightgbm.Booster(parameters, table)
+        told |= {"monotone_constraints": constraints, "monotone_constraints_method": "intermediate"}
+    return told
 
 
 def text_of(booster: lightgbm.Booster) -> str:
@@ -104,22 +110,30 @@ def text_of(booster: lightgbm.Booster) -> str:
 def without_history(rows: Rows, features: FeatureList) -> Rows:
     """The same rows for a customer who has never been shown anything."""
     changed = rows.copy()
-    for spot, column in enumerate(features.columns):
-        if column.part is Part.HISTORY:
-            changed[:, spot] = NOTHING.get(column.name, column.mean)
+    _forget(changed, features, np.ones(len(rows), dtype=np.bool_))
     return changed
 
 
-def _learnt_from(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> tuple[Rows, NDArray[np.intp]]:
+def learnt_from(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> tuple[Rows, NDArray[np.intp]]:
     """Rows, some of them as if the customer were new, and which of the dataset's each one is."""
     rows = dataset.rows[spots]
     if len(spots) <= run.recipe.twice:
         return np.concatenate([rows, without_history(rows, dataset.features)]), np.tile(spots, 2)
-    strange = _strangers(spots, run)
-    rows[strange] = without_history(rows[strange], dataset.features)
+    _forget(rows, dataset.features, _strangers(len(dataset), run)[spots])
     return rows, spots
 
 
-def _strangers(spots: NDArray[np.intp], run: Run) -> NDArray[np.bool_]:
-    places = [bucket(f"stranger:{run.seed}", str(spot)) for spot in spots.tolist()]
-    return np.array(places) < run.recipe.strangers
+def _forget(rows: Rows, features: FeatureList, which: NDArray[np.bool_]) -> None:
+    """In place."""
+    for spot, column in enumerate(features.columns):
+        if column.part is Part.HISTORY:
+            rows[which, spot] = NOTHING.get(column.name, column.mean)
+
+
+def _strangers(count: int, run: Run) -> NDArray[np.bool_]:
+    """Whether each of `count` rows is one: seed and row decide, whichever others are learnt from.
+
+    Drawn at once: the hash of every row takes longer than a tree. Philox's raw numbers are the same in every release.
+    """
+    drawn = np.random.Philox(key=tag(("stranger", str(run.seed)), 16)).random_raw(count)
+    return drawn < np.uint64(run.recipe.strangers * 2**64) if run.recipe.strangers < 1 else np.ones(count, np.bool_)

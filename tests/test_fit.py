@@ -6,7 +6,7 @@ import numpy as np
 
 from scoring.dataset import Dataset, build, learn_features
 from scoring.features import Part
-from scoring.fit import Run, grow, text_of, without_history
+from scoring.fit import Run, grow, learnt_from, text_of, without_history
 from tests.scoring_world import ATTRIBUTES, QUICK, world
 
 DATASET = build(world(), learn_features(world(), ATTRIBUTES))
@@ -57,3 +57,22 @@ def test_a_recipe_without_strangers_grows_other_trees() -> None:
     recipes = (replace(QUICK, twice=0, strangers=0.0), replace(QUICK, twice=0), QUICK)
     met, mixed, twice = (text_of(grow(DATASET, EVERYTHING, 8, Run(3, 1, recipe))) for recipe in recipes)
     assert len({met, mixed, twice}) == 3
+
+
+def test_seed_and_row_decide_who_is_a_stranger_whichever_rows_are_learnt_from() -> None:
+    run = Run(3, 1, replace(QUICK, twice=0))
+    strangers = without_history(DATASET.rows, DATASET.features)
+    made, of_rows = learnt_from(DATASET, EVERYTHING, run)
+    assert of_rows is EVERYTHING
+    met = (made != strangers).any(axis=1, where=~np.isnan(strangers))
+    known = (DATASET.rows != strangers).any(axis=1, where=~np.isnan(strangers))
+    assert 0.5 < met[known].mean() < 0.7
+    third = learnt_from(DATASET, EVERYTHING[::3], run)[0]
+    assert third.tobytes() == made[::3].tobytes()
+    assert learnt_from(DATASET, EVERYTHING, replace(run, seed=4))[0].tobytes() != made.tobytes()
+
+
+def test_all_or_none_may_be_strangers() -> None:
+    for share, expected in ((0.0, DATASET.rows), (1.0, without_history(DATASET.rows, DATASET.features))):
+        made, _ = learnt_from(DATASET, EVERYTHING, Run(3, 1, replace(QUICK, twice=0, strangers=share)))
+        assert made.tobytes() == expected.tobytes()
