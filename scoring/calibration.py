@@ -43,7 +43,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             probability = sigmoid(self.slope * margins + self.intercept)
         else:
             probability = np.interp(margins, self.margins, self.probabilities)
-        return np.clip(probability, LEAST, MOST)
+        clipped: Numbers = np.minimum(np.maximum(probability, LEAST), MOST)  # np.clip takes twice the time
+        return clipped
 
 
 FORMAT = 1

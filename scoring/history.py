@@ -63,6 +63,7 @@ About = tuple[str, str]
 Tallies = Mapping[About, Sequence[float]]
 _ALL: About = ("any", "")
 _NEVER = -1
+_NO_CODE = -1
 EXPOSED = "exposed"
 
 
@@ -134,18 +135,15 @@ def history(
     """
     width = len(shape.nothing)
     values = np.empty((len(items), len(shape.none_of_any))) if into is None else into
-    values[:] = shape.none_of_any
-    if not tallies:
-        return values
-    values[:, :width] = tallies.get(_ALL, shape.nothing)
     met = sorted([(codes[about], numbers) for about, numbers in tallies.items() if about in codes])
+    values[:, :width] = tallies.get(_ALL, shape.nothing)
     if not met:
+        values[:, width:] = shape.none_of_any[width:]
         return values
     # an offer, a collection and a campaign never share a code: all three are looked up at once
-    known = np.array([code for code, _ in met])
-    spots = np.minimum(np.searchsorted(known, items), len(known) - 1)
-    item, level = np.nonzero(known[spots] == items)
-    if len(item):
-        numbers = np.array([numbers for _, numbers in met])
-        values.reshape(len(items), len(LEVELS), width)[item, level + 1] = numbers[spots[item, level]]
+    known = np.array([*(code for code, _ in met), _NO_CODE])
+    told = np.array([*(numbers for _, numbers in met), shape.nothing])
+    spots = known[:-1].searchsorted(items)
+    spots[known.take(spots) != items] = len(met)
+    values[:, width:] = told.take(spots, axis=0).reshape(len(items), -1)
     return values

@@ -88,7 +88,7 @@ class OfferTable:
 
     def block(self, generation: _Generation, spots: Spots, now: Millis) -> Rows:
         """(n, offer columns) at an instant."""
-        block = generation.rows[spots]
+        block: Rows = generation.rows.take(spots, axis=0)
         for column in self._columns.since:
             block[:, column] += now / HOUR_MS
         return block
@@ -172,12 +172,12 @@ class Found:
     @property
     def named(self) -> Spots:
         """(n, crosses): the column of the whole row that each cross names, or NONE."""
-        return self.generation.named[self.spots]
+        return self.generation.named.take(self.spots, axis=0)
 
     @property
     def codes(self) -> Spots:
         """(n, 3): numbers that stand for each offer's id, its collection and its campaign."""
-        return self.generation.codes[self.spots]
+        return self.generation.codes.take(self.spots, axis=0)
 
     @property
     def numbers(self) -> Mapping[About, int]:
@@ -187,7 +187,7 @@ class Found:
     @property
     def declared(self) -> Rows:
         """(n, 3): starting mean, starting evidence, exposures trained on."""
-        return self.generation.declared[self.spots]
+        return self.generation.declared.take(self.spots, axis=0)
 
 
 def abouts(facts: OfferFacts) -> tuple[About, About, About]:
