@@ -48,7 +48,7 @@ def store_url(settings: Settings) -> str:
 
 def consume(settings: Settings, parent: int | None = None) -> None:
     """Run every consumer, a thread each, until a signal, the parent's end, or a Stop error of any, which is raised."""
-    book, log = serving_ledger(settings), log_that_answers(settings)
+    book, log = serving_ledger(settings), log_that_answers(settings, parent)
     active = activation(settings, book)
     active.load()
     active.start()
@@ -83,14 +83,26 @@ def consume(settings: Settings, parent: int | None = None) -> None:
         book.close()
 
 
-def log_that_answers(settings: Settings) -> EventLog:
-    """Waits for a Kafka that is away. A signal ends the process meanwhile: there is nothing to finish."""
+def log_that_answers(settings: Settings, parent: int | None = None) -> EventLog:
+    """Waits for a Kafka that is away. A signal ends the process meanwhile: there is nothing to finish.
+
+    Raises Stop PARENT_ENDED: nobody would ever end a process that outlived the one that started it.
+    """
     while True:
         try:
             return event_log(settings)
         except Retry as error:
+            if orphaned(parent):
+                raise Stop(
+                    "PARENT_ENDED", "the process that started this consumer has ended; start it again"
+                ) from error
             logger.error("waiting for the log", extra={"code": error.code, "after_s": error.after_s})
             time.sleep(error.after_s or LOOK_S)
+
+
+def orphaned(parent: int | None) -> bool:
+    """Whether the process that started this one has ended; None: nobody's end matters."""
+    return parent is not None and os.getppid() != parent
 
 
 def counting(settings: Settings, parent: int | None) -> HostMetrics:
@@ -120,7 +132,7 @@ def _run(consumers: Sequence[Consumer], parent: int | None) -> None:
         signal.signal(number, end)
     futures = [consumer.start() for consumer in consumers]
     while not ending.wait(LOOK_S):
-        if any(future.done() for future in futures) or (parent is not None and os.getppid() != parent):
+        if any(future.done() for future in futures) or orphaned(parent):
             break
     failure: OffingError | None = None
     for consumer in consumers:

@@ -59,9 +59,23 @@ def good_and_bad() -> Iterator[Call]:
     yield "POST", "/v1/events", gzip.compress(json.dumps(introduced(NAME)).encode())[:-9] + NAME.encode()
     yield "POST", "/v1/outcomes", {"token": f"ot1.{GUESSED}", "outcome": "clicked", "at": format_instant(NOW)}
     yield "POST", "/v1/outcomes", [{"token": NAME, "outcome": MOTTO, "at": LAT}, NAME]
+    for door in ("activate", "approve", "reject"):
+        yield "POST", f"/v1/revisions/{GUESSED}/{door}", {"message": MOTTO}
+        yield "POST", f"/v1/revisions/{GUESSED}/{door}", {MOTTO: NAME}
+    for door in ("stop", "lift"):
+        yield "POST", f"/v1/campaigns/{GUESSED}/{door}", {"reason": MOTTO}
     for path in ("/health/live", "/health/ready", "/metrics", "/openapi.json", f"/{MOTTO}/{NAME}"):
         yield "GET", f"{path}?name={NAME}&lat={LAT}", None
         yield "DELETE", f"{path}?name={NAME}", None
+
+
+PLACES = {"decisions": "{decision_id}", "campaigns": "{campaign}", "revisions": "{revision}"}
+
+
+def door_of(call: Call) -> str:
+    """As the description of the doors names it."""
+    method, path = call[0], call[1].partition("?")[0]
+    return f"{method} {path.replace(GUESSED, PLACES.get(path.split('/')[2], GUESSED) if path.count('/') > 2 else '')}"
 
 
 def send(http: httpx.Client, call: Call, authorization: str) -> httpx.Response:
@@ -94,7 +108,7 @@ def test_no_door_lets_what_it_was_told_into_a_log(tmp_path: Path) -> None:
             for caller in callers:
                 for call in good_and_bad():
                     codes.add(send(http, call, caller).status_code)
-                    reached.add(f"{call[0]} {call[1].partition('?')[0].replace(GUESSED, '{decision_id}')}")
+                    reached.add(door_of(call))
             answer = send(http, next(good_and_bad()), callers[0]).json()
             for process in ("consume", "valkey-server"):
                 os.kill(running.child(process), signal.SIGKILL)
