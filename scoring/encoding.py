@@ -40,12 +40,13 @@ def readers(columns: Sequence[Column]) -> tuple[Reader, ...]:
 def read(facts: Facts, using: tuple[Reader, ...], width: int, now: Millis) -> list[float]:
     """One block: NaN where the fact is absent, stale, from the future or of another type."""
     block = [math.nan] * width
+    latest = now + AHEAD_MS
     for reader in using:
         fact = facts.get(reader.source)
         if fact is None:
             continue
         value, as_of = fact
-        if as_of > now + AHEAD_MS or (reader.fresh_ms is not None and as_of < now - reader.fresh_ms):
+        if as_of > latest or (reader.fresh_ms is not None and as_of < now - reader.fresh_ms):
             continue
         for spot, encode in reader.columns:
             block[spot] = encode(value, now)

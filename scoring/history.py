@@ -16,6 +16,8 @@ from streams.ids import Millis
 from streams.instant import DAY_MS, HOUR_MS
 from streams.profile import BUCKET_MS, CounterKey, MaskedProfile, bucket_of
 
+_NEVER = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -30,12 +32,15 @@ class Shape:
     nothing: tuple[float, ...] = field(init=False, compare=False)
     """A level nobody responded to."""
     none_of_any: NDArray[np.float64] = field(init=False, compare=False)
+    none_yet: tuple[int, ...] = field(init=False, compare=False)
+    """A level as it is while it is summed: no responses, no newest bucket."""
 
     def __post_init__(self) -> None:
         nothing = (0.0,) * (len(self.responses) * len(WINDOWS)) + (math.nan,)
         places = {response: number * len(WINDOWS) for number, response in enumerate(self.responses)}
         object.__setattr__(self, "places", places)
         object.__setattr__(self, "nothing", nothing)
+        object.__setattr__(self, "none_yet", (0,) * (len(nothing) - 1) + (_NEVER,))
         object.__setattr__(self, "none_of_any", np.tile(nothing, len(LEVELS)))
 
     @property
@@ -62,7 +67,6 @@ About = tuple[str, str]
 """(level, id of the offer, collection or campaign); ("any", "") for all."""
 Tallies = Mapping[About, Sequence[float]]
 _ALL: About = ("any", "")
-_NEVER = -1
 _NO_CODE = -1
 EXPOSED = "exposed"
 
@@ -72,7 +76,7 @@ def tally(profile: MaskedProfile, now: Millis, shape: Shape = USUAL) -> Tallies:
 
     A window counts every 15-minute bucket it touches, as caps do.
     """
-    sums: dict[About, list[int]] = {}
+    sums: dict[About, list[float]] = {}
     day, week, current = bucket_of(now - DAY_MS), bucket_of(now - 7 * DAY_MS), bucket_of(now)
     for key, buckets in profile.counters.items():
         if key[0] in shape.places:
@@ -80,8 +84,9 @@ def tally(profile: MaskedProfile, now: Millis, shape: Shape = USUAL) -> Tallies:
     for key, number in profile.lifetime.items():
         if key[0] in shape.places:
             _add(sums, key, shape, (0, 0, number, _NEVER))
-    named = (about for about in sums if about[1] or about == _ALL)  # offers without a collection share none
-    return {about: [*sums[about][:-1], _age_h(sums[about][-1], current)] for about in named}
+    for held in sums.values():
+        held[-1] = _age_h(held[-1], current)
+    return sums
 
 
 Windowed = tuple[int, int, int, int]
@@ -103,21 +108,23 @@ def _within(buckets: Mapping[int, int], bounds: tuple[int, int, int]) -> Windowe
     return in_day, in_week, ever, newest
 
 
-def _add(sums: dict[About, list[int]], key: CounterKey, shape: Shape, windowed: Windowed) -> None:
-    response, offer_id, campaign_id, collection, *_ = key
-    place = shape.places[response]
-    for about in (_ALL, ("offer", offer_id), ("collection", collection), ("campaign", campaign_id)):
+def _add(sums: dict[About, list[float]], key: CounterKey, shape: Shape, windowed: Windowed) -> None:
+    place, (in_day, in_week, ever, newest) = shape.places[key[0]], windowed
+    exposed = key[0] == EXPOSED
+    for about in (_ALL, ("offer", key[1]), ("collection", key[3]), ("campaign", key[2])):
+        if not about[1] and about is not _ALL:
+            continue  # offers without a collection share none
         held = sums.get(about)
         if held is None:
-            held = sums[about] = [0] * (len(shape.nothing) - 1) + [_NEVER]
-        held[place] += windowed[0]
-        held[place + 1] += windowed[1]
-        held[place + 2] += windowed[2]
-        if response == EXPOSED and windowed[3] > held[-1]:
-            held[-1] = windowed[3]
+            held = sums[about] = [*shape.none_yet]
+        held[place] += in_day
+        held[place + 1] += in_week
+        held[place + 2] += ever
+        if exposed and newest > held[-1]:
+            held[-1] = newest
 
 
-def _age_h(bucket: int, current: int) -> float:
+def _age_h(bucket: float, current: int) -> float:
     """As coarse as the buckets: anything finer would be noise that trees take for a name."""
     return math.nan if bucket == _NEVER else (current - bucket) * BUCKET_MS / HOUR_MS
 
