@@ -41,6 +41,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The processor the compiled object is for; empty: there is none."""
     dependence: tuple[Dependence, ...] = ()
     """Of the most important columns; cards of earlier versions have none."""
+    weights: str = ""
+    """Of rows, in words; empty: they all weigh the same."""
 
 
 FORMAT = 1
@@ -59,6 +61,7 @@ def page(card: Card) -> str:
         f"{card.trees} trees, {card.calibration} calibration, trust in declared propensities {card.trust:.2f}, "
         f"seed {card.seed}, LightGBM {card.lightgbm}, compiled for {card.target or 'nothing'}, data {card.data}.",
         f"Left out: {', '.join(f'{count:,} {reason}' for reason, count in card.left_out.items()) or 'nothing'}.",
+        *([f"Weights: {card.weights}."] if card.weights else []),
         "",
         "## On rows it had not seen",
         "",

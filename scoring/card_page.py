@@ -158,6 +158,7 @@ def _made(card: Card, calibration: Calibration) -> Iterator[str]:
         "left out": ", ".join(f"{count:,} {reason}" for reason, count in card.left_out.items()) or "nothing",
         "data": card.data,
         "trees": f"{card.trees}, LightGBM {card.lightgbm}, seed {card.seed}",
+        "weights": card.weights or "none: all rows alike",
         "calibration": curve,
         "trust in declared propensities": f"{card.trust:.2f}",
         "compiled for": card.target or "nothing: the booster serves",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scoring.dataset import Dataset
 from scoring.features import FeatureList, Part, Rows
 from scoring.history import NOTHING
+from scoring.weights import Weights
 from streams.bucket import tag
 
 _RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
@@ -41,6 +42,8 @@ class Recipe:
 
     against `strangers`; more rows need no such help, and half the time.
     """
+    weights: Weights = "none"
+    """Of rows: all alike, or by the inverse of their logged propensity (scoring.weights)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +128,9 @@ def learnt_from(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> tuple[Ro
 
 def _forget(rows: Rows, features: FeatureList, which: NDArray[np.bool_]) -> None:
     """In place."""
-    for spot, column in enumerate(features.columns):
-        if column.part is Part.HISTORY:
-            rows[which, spot] = NOTHING.get(column.name, column.mean)
+    spots = np.flatnonzero([column.part is Part.HISTORY for column in features.columns])
+    columns = [features.columns[spot] for spot in spots]
+    rows[np.ix_(which, spots)] = [NOTHING.get(column.name, column.mean) for column in columns]
 
 
 def _strangers(count: int, run: Run) -> NDArray[np.bool_]:

@@ -33,6 +33,7 @@ from scoring.model_folder import (
     draft,
     finish,
 )
+from scoring.weights import CLIP, effective_rows, inverse_propensity
 from streams.attributes import AttributeSet
 from streams.ids import Millis
 from streams.lake import Lake
@@ -91,6 +92,7 @@ def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quie
 def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learnt":
     """train(), without the folder. Raises InvalidInput DATASET_TOO_SMALL."""
     check_enough(dataset)
+    dataset = weighted(dataset, run)
     kinds = kinds_of(dataset)
     found = [
         cross_validate(dataset, kind, run, progress=_within(progress, 0.2 + 0.3 * number, 0.3))
@@ -108,6 +110,14 @@ def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learn
     booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
     held_out = found[-1].margins[spot]  # of returning customers: rows with the history they have when they are served
     return Learnt(dataset, booster, judged, evidence, run, held_out)
+
+
+def weighted(dataset: Dataset, run: Run) -> Dataset:
+    """With the weights that the recipe asks for, if the log knows its propensities."""
+    if run.recipe.weights == "none":
+        return dataset
+    weight = inverse_propensity(dataset.propensity)
+    return dataset if weight is None else replace(dataset, weight=weight)
 
 
 def evidence_of(dataset: Dataset, until: int | None = None) -> Evidence:
@@ -216,7 +226,17 @@ def _card(trained: Learnt, compiled: Compiled | None) -> card.Card:
         dependence=dependence(
             dataset.rows, dataset.features, [name for name, _ in importance[:DEPENDENCES]], trained.modelled
         ),
+        weights=_weights(trained),
     )
+
+
+def _weights(trained: Learnt) -> str:
+    asked = trained.run.recipe.weights
+    if asked == "none":
+        return ""
+    if inverse_propensity(trained.dataset.propensity) is None:
+        return f"{asked}: unknown for too many rows, all weigh the same"
+    return f"{asked}, at most {CLIP:g}: worth {effective_rows(trained.dataset.weight):,.0f} equal rows"
 
 
 def _put(path: Path, value: object) -> None:
