@@ -25,11 +25,10 @@ from streams.lake import Lake
 from streams.settings import Settings
 
 
-def train(settings: Settings, log: Path | None, now: Millis | None, seed: int, progress: Progress) -> Path:
+def train(settings: Settings, log: Path | None, now: Millis | None, run: Run, progress: Progress) -> Path:
     """The new model's folder. Raises InvalidInput LOG_LINE, LOG_UNREADABLE, or as train_from_examples does."""
     models = settings.artifacts / "models"
     models.mkdir(parents=True, exist_ok=True)
-    run = Run(seed=seed, threads=settings.model_threads)
     declared = attributes(settings)
     if log is None:
         lake = Lake(settings.lake)

@@ -72,7 +72,7 @@ def train(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
     """
     if asked.activate is Activate.GATE:
         return _judged(settings, asked, progress)
-    folder = learning.train(settings, asked.log, asked.now, asked.seed, progress)
+    folder = learning.train(settings, asked.log, asked.now, _run(settings, asked), progress)
     always = asked.activate is Activate.ALWAYS
     reason = f"--activate {asked.activate}"
     with closing(runtime.ledger(settings)) as book:
@@ -84,6 +84,10 @@ def train(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
     return _told(folder, active is not None and active.id == folder.name, reason, None)
 
 
+def _run(settings: Settings, asked: Asked) -> Run:
+    return Run(seed=asked.seed, threads=settings.model_threads, recipe=asked.recipe)
+
+
 def _judged(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
     models = settings.artifacts / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -91,8 +95,7 @@ def _judged(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
         active = book.models.active()
     over = None if active is None else active.id
     learnt = _learning(settings, asked, None if over is None else models / over)
-    run = Run(seed=asked.seed, threads=settings.model_threads, recipe=asked.recipe)
-    folder, verdict = retrain(learnt, models, run, progress=progress)
+    folder, verdict = retrain(learnt, models, _run(settings, asked), progress=progress)
     if folder.name == over:  # judged against itself: nothing was found out
         return _told(folder, True, "it is the active model already: the log has nothing new", None)
     with closing(runtime.ledger(settings)) as book:

@@ -11,7 +11,9 @@ from offers import retraining
 from offers.commands import Json, command, errors, say
 from offers.nightly import nightly
 from offers.retraining import Activate, Asked, Retrained
+from scoring.fit import Recipe
 from scoring.gate import page
+from scoring.weights import Weights
 from streams.errors import InvalidInput
 from streams.instant import MINUTE_MS, parse_instant
 from streams.settings import Settings, from_environment
@@ -20,13 +22,14 @@ from streams.units import duration_ms
 
 
 @command
-def train(
+def train(  # noqa: PLR0913 - its options
     log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
     now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
     seed: int = 1,
     activate: Annotated[
         Activate, typer.Option(help="gate: if it beats the active model on the newest decisions.")
     ] = Activate.GATE,
+    weights: Annotated[Weights, typer.Option(help="Of rows; by the inverse of the logged propensity.")] = Weights.NONE,
     every: Annotated[str, typer.Option(help="Again and again, for example every 24h; SIGTERM ends it.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -34,14 +37,15 @@ def train(
     settings = from_environment()
     configure_logging(settings.log_level)
     if not every:
-        _once(settings, Asked(log, parse_instant(now) if now else None, seed, activate), as_json)
+        recipe = Recipe(weights=weights)
+        _once(settings, Asked(log, parse_instant(now) if now else None, seed, activate, recipe=recipe), as_json)
         return
     if log is not None or now:
         raise typer.BadParameter("--every learns from the lake as it grows; --log and --now are of one training")
     every_ms = duration_ms(every)
     if every_ms < MINUTE_MS:
         raise InvalidInput("EVERY", f"--every is {every}; expected at least 1 min, and 24h is usual")
-    nightly(settings, every_ms / 1000, ("--activate", activate, "--seed", str(seed)))
+    nightly(settings, every_ms / 1000, ("--activate", activate, "--seed", str(seed), "--weights", weights))
 
 
 def _once(settings: Settings, asked: Asked, as_json: bool) -> None:

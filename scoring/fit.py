@@ -42,7 +42,7 @@ class Recipe:
 
     against `strangers`; more rows need no such help, and half the time.
     """
-    weights: Weights = "none"
+    weights: Weights = Weights.NONE
     """Of rows: all alike, or by the inverse of their logged propensity (scoring.weights)."""
 
 

@@ -33,7 +33,7 @@ from scoring.model_folder import (
     draft,
     finish,
 )
-from scoring.weights import CLIP, effective_rows, inverse_propensity
+from scoring.weights import CLIP, Weights, effective_rows, inverse_propensity
 from streams.attributes import AttributeSet
 from streams.ids import Millis
 from streams.lake import Lake
@@ -114,7 +114,7 @@ def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learn
 
 def weighted(dataset: Dataset, run: Run) -> Dataset:
     """With the weights that the recipe asks for, if the log knows its propensities."""
-    if run.recipe.weights == "none":
+    if run.recipe.weights is Weights.NONE:
         return dataset
     weight = inverse_propensity(dataset.propensity)
     return dataset if weight is None else replace(dataset, weight=weight)
@@ -232,7 +232,7 @@ def _card(trained: Learnt, compiled: Compiled | None) -> card.Card:
 
 def _weights(trained: Learnt) -> str:
     asked = trained.run.recipe.weights
-    if asked == "none":
+    if asked is Weights.NONE:
         return ""
     if inverse_propensity(trained.dataset.propensity) is None:
         return f"{asked}: unknown for too many rows, all weigh the same"

@@ -5,17 +5,23 @@ choice depended on, what is accepted there is learnt without them (Shimodaira, 2
 recipes that are too coarse for that.
 """
 
-from typing import Literal
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-Weights = Literal["none", "inverse_propensity"]
 CLIP = 20.0
 """The most that one row weighs, in rows that were certain."""
 UNKNOWN_AT_MOST = 0.01
 """Share of rows without a logged propensity that weigh as much as the mean; with more of them none is weighted."""
+
+
+class Weights(StrEnum):
+    """By what rows are weighted in training."""
+
+    NONE = "none"
+    INVERSE_PROPENSITY = "inverse_propensity"
 
 
 def inverse_propensity(propensity: Numbers) -> Numbers | None:

@@ -19,6 +19,7 @@ from offers.retraining import Activate, Asked, Retrained
 from scoring.cross_validation import quietly
 from scoring.gate import Verdict
 from scoring.model_folder import VERDICT
+from scoring.weights import Weights
 from streams.errors import InvalidInput, Retry
 from streams.instant import HOUR_MS
 from streams.settings import Settings
@@ -104,6 +105,15 @@ def test_a_log_with_nothing_new_gives_the_active_model_again(deployed: tuple[Set
     assert (again.model, again.active, again.verdict) == (active, True, None)
     assert "nothing new" in again.reason
     assert states(settings) == {active: "active"}
+
+
+def test_the_recipe_counts_with_the_gate_and_without(deployed: tuple[Settings, Path, str]) -> None:
+    settings, log, _ = deployed
+    weighted = replace(ASKED, log=log, recipe=replace(QUICK, weights=Weights.INVERSE_PROPENSITY))
+    for activate in (Activate.GATE, Activate.NEVER):
+        card = train(settings, replace(weighted, activate=activate)).card
+        assert card.weights.startswith("inverse_propensity, at most 20: worth ")
+        assert card.trees <= max(QUICK.rounds)
 
 
 def test_a_poisoned_log_leaves_a_candidate_and_the_active_model_where_it_is(

@@ -21,7 +21,7 @@ from scoring.weights import CLIP, Weights, effective_rows, inverse_propensity
 from tests.scoring_world import ATTRIBUTES, QUICK, world
 
 DATASET = build(world(), learn_features(world(), ATTRIBUTES))
-ASKED = Run(0, 1, replace(QUICK, weights="inverse_propensity"))
+ASKED = Run(0, 1, replace(QUICK, weights=Weights.INVERSE_PROPENSITY))
 RARE = 0.05
 """Propensity of the offer that was rarely shown."""
 
@@ -94,7 +94,7 @@ def losses(recipe: Recipe, seed: int) -> tuple[float, float]:
         said = sigmoid(np.asarray(booster.predict(asked.rows[rare], raw_score=True, num_threads=1)))
         return log_loss(asked.outcome[rare], said, np.ones(len(said)))
 
-    return loss("none"), loss("inverse_propensity")
+    return loss(Weights.NONE), loss(Weights.INVERSE_PROPENSITY)
 
 
 def test_coarse_trees_fit_what_was_rarely_shown_better_with_weights() -> None:
@@ -104,7 +104,7 @@ def test_coarse_trees_fit_what_was_rarely_shown_better_with_weights() -> None:
 
 
 def test_trees_that_can_tell_offers_apart_lose_by_weights_and_so_nobody_gets_them_unasked() -> None:
-    assert Recipe().weights == "none"
+    assert Recipe().weights is Weights.NONE
     for seed in range(3):
         alike, by_propensity = losses(Recipe(rounds=(100,), columns=1.0), seed)
         assert alike < by_propensity - 0.02
