@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
@@ -39,7 +39,8 @@ class Model:
         self.common = _readers(of_part("common"))
         self.subject = _readers(of_part("subject"))
         history = of_part("history")
-        self.history = {level: [s for s, c in history if c["name"].startswith(f"history.{level}.")] for level in LEVELS}
+        self.history = {level: _counts(level, history) for level in LEVELS}
+        self.rates = [_rate(spot, column, self.spots) for spot, column in history if column["transform"] == "rate"]
         self.own = [spot for spot, _ in of_part("own")]
         self.booster = lightgbm.Booster(model_file=str(folder / "model.txt"))
         evidence = json.loads((folder / "evidence.json").read_text())
@@ -113,6 +114,31 @@ class Model:
                 tally = asked.tallies.get((level, getattr(offer, level if level != "offer" else "id")))
                 if tally is not None:
                     rows[place, spots] = tally
+        for rate in self.rates:
+            exposed = rows[:, rate.exposed]
+            clicked = np.minimum(rows[:, rate.clicked], exposed)
+            rows[:, rate.spot] = rate.mean + (clicked - exposed * rate.mean) / (exposed + rate.evidence)
+
+
+class Rate(NamedTuple):
+    """A rate column: drawn towards `mean`, which weighs `evidence` exposures."""
+
+    spot: int
+    exposed: int
+    clicked: int
+    mean: float
+    evidence: float
+
+
+def _rate(spot: int, column: dict[str, Any], spots: dict[str, int]) -> Rate:
+    level = column["source"].removesuffix(".rate")
+    exposed, clicked = (spots[f"history.{level}.{response}.ever"] for response in ("exposed", "clicked"))
+    return Rate(spot, exposed, clicked, column.get("mean", 0.0), column.get("evidence", 0.0))
+
+
+def _counts(level: str, history: Sequence[tuple[int, dict[str, Any]]]) -> list[int]:
+    names = f"history.{level}."
+    return [spot for spot, column in history if column["name"].startswith(names) and column["transform"] != "rate"]
 
 
 class Asked:
