@@ -44,8 +44,6 @@ class Language:
 
     cases: tuple[Case, ...]
     catalog: Catalog
-    findings: tuple[str, ...]
-    """What the checker says of its campaigns."""
 
 
 def names() -> list[str]:
@@ -86,7 +84,7 @@ def load(name: str, folder: Path) -> Language:
     found, findings = check_folder(folder, known.attributes, known.places)
     assert found is not None, [str(finding) for finding in findings]
     catalog = Catalog(RevisionId("r-golden"), found, known.attributes, known.places)
-    return Language(_cases(name, catalog), catalog, tuple(str(finding) for finding in findings))
+    return Language(_cases(name, catalog), catalog)
 
 
 def _cases(name: str, catalog: Catalog) -> tuple[Case, ...]:
