@@ -17,6 +17,7 @@ _PARTS: Mapping[Part, str] = {
     Part.SUBJECT: "booking, sailing, venue and market",
     Part.HISTORY: "responses so far",
     Part.OWN: "crosses of customer and offer",
+    Part.RATES: "rates of the offer among customers alike",
 }
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --quiet: #5d6878; --line: #d9dee6; --card: #f6f8fb; --page: #fff;

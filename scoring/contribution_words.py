@@ -25,6 +25,8 @@ def words(columns: Sequence[tuple[Column, float]], offer: OfferFacts, features: 
         return _history(columns)
     if first.part is Part.OWN:
         return _own(first, columns[0][1], offer, features)
+    if first.transform is Transform.LEARNT:
+        return _rate(first, columns[0][1])
     told = [each for each in columns if each[0].transform not in _DERIVED] or columns
     column, value = next((each for each in told if each[0].transform is Transform.IS and each[1] == 1), told[0])
     return f"{_named(column.source)}: {_valued(column, value)}"
@@ -93,6 +95,12 @@ def _history(columns: Sequence[tuple[Column, float]]) -> str:
         return f"the customer {did.format(times='never')} {what}"
     longest = [when for window, when in _WHEN.items() if window in counted][-1]
     return f"the customer {did.format(times='not')} {what}{longest}"
+
+
+def _rate(column: Column, value: float) -> str:
+    """What others did; learnt with the model, so it may be missing where nothing was."""
+    among = f" at this level of {_named(column.source)}" if column.part is Part.RATES else ""
+    return f"how often this offer is accepted{among}: {UNKNOWN if math.isnan(value) else f'{value:.1%}'}"
 
 
 def _times(number: float) -> str:

@@ -13,6 +13,7 @@ from scoring.dataset import Dataset
 from scoring.features import Rows
 from scoring.fit import Run, grow_to, seedling, without_history
 from scoring.folds import Fold, by_customer, stratified
+from scoring.learnt_rates import as_served
 from scoring.metrics import Metrics, log_loss, measure
 
 Numbers = NDArray[np.float64]
@@ -64,8 +65,9 @@ def _said(dataset: Dataset, held_out: Fold, kind: str, run: Run) -> Rows:
 
     Once the loss has risen PATIENCE times in a row no more are grown: what was said then stands for later numbers too.
     """
-    booster = seedling(dataset, np.setdiff1d(np.arange(len(dataset)), held_out), run)
-    rows = dataset.rows[held_out]
+    known = np.setdiff1d(np.arange(len(dataset)), held_out)
+    booster = seedling(dataset, known, run)
+    rows = as_served(dataset, known, held_out)
     asked = without_history(rows, dataset.features) if kind == NEW else rows
     said: list[Numbers] = []
     losses: list[float] = []

@@ -88,6 +88,12 @@ def _round(column: Column, wave: Callable[[float], float]) -> Encode:
     return lambda value, now: wave(number(value) * turn)
 
 
+def _learnt(column: Column) -> Encode:
+    unknown = column.mean if column.evidence else math.nan
+    rates: Mapping[Value, float] = {offer: told[-1] for offer, told in column.table.items()}
+    return lambda value, now: rates.get(value, unknown)
+
+
 _ENCODERS: Mapping[Transform, Callable[[Column], Encode]] = {
     Transform.NUMBER: lambda column: lambda value, now: number(value),
     Transform.FLAG: lambda column: lambda value, now: float(value) if isinstance(value, bool) else math.nan,
@@ -99,5 +105,6 @@ _ENCODERS: Mapping[Transform, Callable[[Column], Encode]] = {
     Transform.HOURS: lambda column: lambda value, now: number(value) / HOUR_MS,
     Transform.SIN: lambda column: _round(column, math.sin),
     Transform.COS: lambda column: _round(column, math.cos),
+    Transform.LEARNT: _learnt,
 }
 """History counts and crosses are not here: they do not come from one fact."""

@@ -25,6 +25,7 @@ Scorable = tuple[OfferFacts, Subject]
 Vocabulary = Mapping[str, tuple[str, ...]]
 """Fact name, `offer.id` or `place.fence` -> the values that have a code, in code order. Others are unseen."""
 NO_VOCABULARY: Vocabulary = MappingProxyType({})
+OFFERS_RATE = "rates.offer"
 COUNTERS = "counters"
 """What `reads` says for response history."""
 
@@ -81,6 +82,8 @@ class Part(StrEnum):
     """This customer's responses: once per decision and offer, collection or campaign."""
     OWN = "own"
     """A cross: another column of the row, chosen by the offer."""
+    RATES = "rates"
+    """A response rate of the offer, at the level that another column of the row tells."""
 
 
 class Transform(StrEnum):
@@ -110,6 +113,8 @@ class Transform(StrEnum):
     """History only: (clicked + evidence x mean) / (exposed + evidence)."""
     NAMED = "named"
     """OWN only."""
+    LEARNT = "learnt"
+    """The offer's response rate, out of the column's `table`."""
 
 
 class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -118,7 +123,9 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     name: str
     part: Part
     source: str
-    """The fact's name; `place.status`, `place.fence`; `<level>.<response>` for history; an offer fact for OWN."""
+    """The fact's name; `place.status`, `place.fence`; `<level>.<response>` for history; an offer fact for OWN; for
+
+    RATES the column whose value is the level."""
     transform: Transform
     levels: tuple[str, ...] = ()
     member: str = ""
@@ -131,16 +138,21 @@ class Column(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     monotone: int = 0
     """1: a greater value never lowers the propensity; -1: never raises it."""
     mean: float = 0.0
-    """Of RATE: everybody's, which is the rate of who was never shown anything."""
+    """Of RATE: everybody's, which is the rate of who was never shown anything. Of LEARNT: that of all offers together,
+
+    which is the rate of an offer that is not in the table."""
     evidence: float = 0.0
-    """Of RATE: how many exposures `mean` weighs."""
+    """Of RATE and LEARNT: how many exposures `mean` weighs; of LEARNT, 0: nothing is learnt, and every rate missing."""
+    table: dict[str, tuple[float, ...]] = {}
+    """Of LEARNT: offer -> its rate at each level, and last at none of them; of Part.OFFER the last alone."""
 
     @property
     def feature(self) -> str:
         """What a person calls it, shared by all columns of one fact: its name, `history.offer.exposed`, a cross."""
         if self.part is Part.HISTORY:
             return f"history.{self.source}"
-        return self.name if self.part is Part.OWN else self.source
+        own = self.part in (Part.OWN, Part.RATES) or self.transform is Transform.LEARNT
+        return self.name if own else self.source
 
 
 class FeatureList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,12 +207,13 @@ def feature_list(
         *_of_place(declared, vocabulary),
         *_of_scopes(attributes, ("offer",), (Part.OFFER, vocabulary)),
         *_of_offer(declared, vocabulary),
+        *_of_offers_rate(declared),
         *_of_scopes(attributes, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
         *_of_history(declared.history),
         *_of_rates(declared.history, shrinkage),
         *_of_crosses(declared),
     ]
-    return FeatureList(FORMAT, tuple(columns))
+    return FeatureList(FORMAT, (*columns, *_of_rates_by(declared, columns)))
 
 
 def check_protected(features: FeatureList, attributes: AttributeSet) -> None:
@@ -329,3 +342,17 @@ def _of_crosses(declared: DeclaredFeatures) -> Iterator[Column]:
     for name, cross in declared.crosses.items():
         column = Column(name, Part.OWN, cross.named_by, Transform.NAMED, monotone=cross.monotone)
         yield msgspec.structs.replace(column, member=cross.form)
+
+
+def _of_offers_rate(declared: DeclaredFeatures) -> Iterator[Column]:
+    if declared.rates.offer:
+        yield Column(OFFERS_RATE, Part.OFFER, "offer.id", Transform.LEARNT)
+
+
+def _of_rates_by(declared: DeclaredFeatures, columns: Sequence[Column]) -> Iterator[Column]:
+    """Of strings that nobody holds there is no column that could tell the level, and so no rate either."""
+    told = {c.name: c for c in columns if c.part is Part.COMMON and c.transform in (Transform.CODE, Transform.FLAG)}
+    for name in declared.rates.by:
+        if name in told:
+            attribute = told[name].attribute
+            yield Column(f"{OFFERS_RATE}.{name}", Part.RATES, name, Transform.LEARNT, attribute=attribute)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scoring.dataset import Dataset
 from scoring.features import FeatureList, Part, Rows
 from scoring.history import NOTHING
+from scoring.learnt_rates import out_of_fold
 from scoring.weights import Weights
 from streams.bucket import tag
 
@@ -119,7 +120,7 @@ def without_history(rows: Rows, features: FeatureList) -> Rows:
 
 def learnt_from(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> tuple[Rows, NDArray[np.intp]]:
     """Rows, some of them as if the customer were new, and which of the dataset's each one is."""
-    rows = dataset.rows[spots]
+    rows = out_of_fold(dataset, spots)
     if len(spots) <= run.recipe.twice:
         return np.concatenate([rows, without_history(rows, dataset.features)]), np.tile(spots, 2)
     _forget(rows, dataset.features, _strangers(len(dataset), run)[spots])

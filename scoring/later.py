@@ -13,6 +13,7 @@ from scoring.cold_start import Evidence, blend
 from scoring.cross_validation import OutOfFold, stacked
 from scoring.dataset import Dataset, enough
 from scoring.fit import Run, grow
+from scoring.learnt_rates import as_served
 from scoring.metrics import Metrics, measure
 
 LATER = "later decisions"
@@ -38,7 +39,8 @@ def judge_later(
     """
     rows, folds = stacked(dataset, found, spot, first)
     booster = grow(dataset, np.arange(first), run.recipe.rounds[spot], run)
-    margins = np.asarray(booster.predict(dataset.rows[first:], raw_score=True, num_threads=1))
+    asked = as_served(dataset, np.arange(first), np.arange(first, len(dataset)))
+    margins = np.asarray(booster.predict(asked, raw_score=True, num_threads=1))
     exposures = np.array([evidence.of(offer) for offer in dataset.offers], dtype=np.float64)[dataset.offer[first:]]
     declared = dataset.starts.since(first)
     probability = blend(fit(*rows, folds).apply(margins), declared, exposures, evidence.trust)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoring.encoding import Reader, read
 from scoring.features import Book, Rows
 from scoring.lineup import Lineup
+from scoring.offer_rates import LevelRates
 from streams.attributes import Value
 from streams.ids import Millis, OfferId
 from streams.instant import HOUR_MS
@@ -41,6 +42,7 @@ class OfferColumns:
     """Name of a fact -> its column in the whole row."""
     exposures: Callable[[OfferId], int]
     """How many labelled exposures of an offer the model was trained on."""
+    rates: LevelRates
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class _Generation:
     """(size, 3): numbers that stand for the offer's id, its collection and its campaign."""
     declared: Rows
     """(size, 3): starting mean, starting evidence, exposures trained on."""
+    rates: Rows
+    """(size, rates of an offer): as LevelRates.of says."""
     spots: dict[OfferId, tuple[OfferFacts, int]] = field(default_factory=dict)
     of_book: WeakKeyDictionary[Book, Spots] = field(default_factory=WeakKeyDictionary)
     """Where each offer of a book stands, NONE until it is met."""
@@ -120,6 +124,7 @@ class OfferTable:
             generation.codes[spot] = [numbers.setdefault(about, len(numbers)) for about in abouts(facts)]
             exposures = self._columns.exposures(facts.offer_id)
             generation.declared[spot] = (facts.starting_mean, facts.starting_evidence, exposures)
+            generation.rates[spot] = self._columns.rates.of(facts.offer_id)
             generation.filled += 1
             generation.spots[facts.offer_id] = (facts, spot)
         return spot
@@ -142,6 +147,7 @@ class OfferTable:
         larger.named[: held.filled] = held.named[: held.filled]
         larger.codes[: held.filled] = held.codes[: held.filled]
         larger.declared[: held.filled] = held.declared[: held.filled]
+        larger.rates[: held.filled] = held.rates[: held.filled]
         larger.spots.update(held.spots)
         larger.numbers.update(held.numbers)
         larger.filled = held.filled
@@ -154,6 +160,7 @@ class OfferTable:
             named=np.empty((size, crosses), dtype=np.intp),
             codes=np.empty((size, 3), dtype=np.intp),
             declared=np.empty((size, 3)),
+            rates=np.empty((size, self._columns.rates.width)),
         )
 
 
@@ -188,6 +195,11 @@ class Found:
     def declared(self) -> Rows:
         """(n, 3): starting mean, starting evidence, exposures trained on."""
         return self.generation.declared.take(self.spots, axis=0)
+
+    @property
+    def rates(self) -> Rows:
+        """(n, rates of an offer): as LevelRates.of says."""
+        return self.generation.rates.take(self.spots, axis=0)
 
 
 def abouts(facts: OfferFacts) -> tuple[About, About, About]:

@@ -103,7 +103,7 @@ class Responses:
 
 
 def shrinkage(groups: Numbers) -> Shrinkage:
-    """The beta prior of (n, 2) exposed and clicked, by moments (Kleinman 1973, JASA 68, weighted by exposures).
+    """The beta prior of (n, 2) exposed and clicked.
 
     >>> shrinkage(np.array([[20.0, 19.0], [20.0, 1.0], [20.0, 18.0], [20.0, 2.0]]))  # everybody has a rate of their own
     Shrinkage(mean=0.5, evidence=1.0)
@@ -114,8 +114,16 @@ def shrinkage(groups: Numbers) -> Shrinkage:
     if not len(exposed) or not 0 < clicked.sum() < exposed.sum():
         return NOTHING_LEARNT
     mean = float(clicked.sum() / exposed.sum())
-    spread = float((exposed * (clicked / exposed - mean) ** 2).sum()) / (mean * (1 - mean))
+    return Shrinkage(mean, evidence_around(exposed, clicked, mean))
+
+
+def evidence_around(exposed: Numbers, clicked: Numbers, mean: Numbers | float) -> float:
+    """How many exposures a prior of this mean, or of one for each of n groups, is worth. Every group is exposed.
+
+    By moments (Kleinman 1973, JASA 68, weighted by exposures).
+    """
+    spread = float((exposed * (clicked / exposed - mean) ** 2 / (mean * (1 - mean))).sum())
     more = float((exposed - 1).sum())
-    alike = (spread - len(exposed)) / more if more > 0 else 0.0  # correlation of two exposures of one customer
+    alike = (spread - len(exposed)) / more if more > 0 else 0.0  # correlation of two exposures of one group
     evidence = MOST_EVIDENCE if alike <= 0 else (1 - alike) / alike
-    return Shrinkage(mean, min(max(evidence, LEAST_EVIDENCE), MOST_EVIDENCE))
+    return min(max(evidence, LEAST_EVIDENCE), MOST_EVIDENCE)

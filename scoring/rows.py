@@ -16,6 +16,7 @@ from scoring.encoding import Reader, read, readers
 from scoring.features import Column, FeatureList, Part, Rows, Scorable, Transform
 from scoring.history import COLUMNS, EVERYTHING, USUAL, Shape, history, tally
 from scoring.lineup import Lineup, lined_up
+from scoring.offer_rates import LevelRates, level_rates
 from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
 from scoring.rates import Rated, rated, unknown_rates
 from streams.errors import InvalidInput
@@ -42,6 +43,8 @@ class Plan:
     """Which of the shape's columns the list holds; None: all of them, in their order."""
     rated: Rated
     """The smoothed rates, which stand behind the counts."""
+    by_level: LevelRates
+    """The rates that stand at a level of another column."""
     offers: OfferTable
 
 
@@ -63,6 +66,7 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
         raise InvalidInput("FEATURES_INVALID", f"the feature list has {found}; train a new model with this version")
     shape = _shape(told)
     spots = None if told == shape.columns else np.array([shape.columns.index(name) for name in told], dtype=np.intp)
+    by_level = level_rates(features)
     bounds = [sum(part < number for part in order) for number in range(len(parts) + 1)]
     return Plan(
         features=features,
@@ -72,7 +76,8 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
         shape=shape,
         picks=spots,
         rated=rated(smoothed, shape),
-        offers=OfferTable(_offer_columns(features, exposures)),
+        by_level=by_level,
+        offers=OfferTable(_offer_columns(features, exposures, by_level)),
     )
 
 
@@ -112,6 +117,8 @@ def rows_of(inputs: DecisionInputs, lineup: Lineup, plan: Plan, found: Found) ->
         told[:, : len(plan.picks)] = counted[:, plan.picks]
         told[:, len(plan.picks) :] = plan.rated.of(counted)
     made[:, spans[Part.OWN]] = _own(made, found.named)
+    if plan.by_level.width:
+        made[:, spans[Part.RATES]] = plan.by_level.at(made[0], found.rates)
     return made
 
 
@@ -137,7 +144,7 @@ def _own(made: Rows, named: Spots) -> Rows:
     return values
 
 
-def _offer_columns(features: FeatureList, exposures: Callable[[OfferId], int]) -> OfferColumns:
+def _offer_columns(features: FeatureList, exposures: Callable[[OfferId], int], by_level: LevelRates) -> OfferColumns:
     own = features.of_part(Part.OFFER)
     named: dict[str, int] = {}
     for spot, column in enumerate(features.columns):
@@ -151,4 +158,5 @@ def _offer_columns(features: FeatureList, exposures: Callable[[OfferId], int]) -
         crosses=tuple((column.source, column.member) for column in features.of_part(Part.OWN)),
         named=named,
         exposures=exposures,
+        rates=by_level,
     )

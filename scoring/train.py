@@ -21,6 +21,7 @@ from scoring.examples import Examples, from_lake
 from scoring.features import Rows
 from scoring.fit import Run, grow, text_of, without_history
 from scoring.later import LATER, first_later, judge_later
+from scoring.learnt_rates import filled, with_rates
 from scoring.model_folder import (
     CALIBRATION,
     CARD,
@@ -109,7 +110,7 @@ def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learn
     progress("growing the trees", 0.85)
     booster = grow(dataset, np.arange(len(dataset)), run.recipe.rounds[spot], run)
     held_out = found[-1].margins[spot]  # of returning customers: rows with the history they have when they are served
-    return Learnt(dataset, booster, judged, evidence, run, held_out)
+    return Learnt(with_rates(dataset), booster, judged, evidence, run, held_out)
 
 
 def weighted(dataset: Dataset, run: Run) -> Dataset:
@@ -155,7 +156,8 @@ class Learnt:
     def probability(self, asked: Dataset) -> Numbers:
         """(n,) what a model folder would say of other rows of the same features."""
         exposures = np.array([self.evidence.of(offer) for offer in asked.offers], dtype=np.float64)[asked.offer]
-        return blend(self.modelled(asked.rows), asked.starts, exposures, self.evidence.trust)
+        rows = filled(self.dataset.features, asked)
+        return blend(self.modelled(rows), asked.starts, exposures, self.evidence.trust)
 
     def distribution(self) -> Distribution:
         """Columns and score, against which drift is measured."""

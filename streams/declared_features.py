@@ -66,6 +66,16 @@ class DeclaredHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredRates:
+    """Which response rates of offers are learnt from the log, beside the trees. None unless they are declared."""
+
+    offer: bool = False
+    """Which share of those who saw this offer accepted it."""
+    by: tuple[str, ...] = ()
+    """The same among those at this customer's level of an attribute of the customer or the context: one rate each."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredFeatures:
     """features.yaml."""
 
@@ -76,6 +86,7 @@ class DeclaredFeatures:
     crosses: Mapping[str, Cross] = field(default_factory=lambda: OWN)
     """Column -> cross."""
     history: DeclaredHistory = DeclaredHistory()
+    rates: DeclaredRates = DeclaredRates()
 
     def of(self, attribute: str, fact: str = "") -> Declared | None:
         """How an attribute's fact becomes columns; None: it does not.

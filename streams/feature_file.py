@@ -5,6 +5,7 @@ Without the file every attribute that may be a feature is one.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from streams.attribute_file import FROM_FUTURE, unknown_attribute
@@ -24,6 +25,7 @@ from streams.declared_features import (
     Declared,
     DeclaredFeatures,
     DeclaredHistory,
+    DeclaredRates,
 )
 from streams.events import OUTCOMES
 from streams.findings import Finding, a, shown
@@ -31,20 +33,22 @@ from streams.positioned_yaml import MapNode, Node, TextNode, read_file
 from streams.sheet import Sheet
 
 FILE = "features.yaml"
-KEYS = ("version", "features", "others", "crosses", "history")
+KEYS = ("version", "features", "others", "crosses", "history", "rates")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 DIRECTIONS = {"up": UP, "down": DOWN, "none": 0}
-NUMBER, CODE, EACH, MEMBERS, SIZE, CYCLE = "number", "code", "each", "members", "size", "cycle"
+NUMBER, CODE, EACH, FLAG, MEMBERS, SIZE, CYCLE = "number", "code", "each", "flag", "members", "size", "cycle"
 FORMS: Mapping[Kind, tuple[str, ...]] = {
     Kind.ENUM: (CODE, EACH),
     Kind.STRING: (CODE, EACH),
     Kind.SET: (SIZE, MEMBERS),
-    Kind.BOOLEAN: ("flag",),
+    Kind.BOOLEAN: (FLAG,),
     Kind.DATETIME: ("since",),
     Kind.DURATION: ("hours",),
 }
 """What an attribute may become, by its type; the others are numbers."""
 ORDERLESS = frozenset({EACH, MEMBERS, CYCLE})
+LEVELLED = (Kind.BOOLEAN, Kind.ENUM, Kind.STRING)
+"""What has levels that a rate can be of."""
 LATER = frozenset(
     {"clicked", "dismissed", "exposed", "inclusion", "outcome", "placement", "propensity", "rank", "rank_score",
      "redeemed", "reward", "score", "shown"}
@@ -77,7 +81,8 @@ class _Reader:
         others = self.others(fields)
         crosses = self.crosses(fields["crosses"]) if "crosses" in fields else EVERY.crosses
         history = self.history(fields["history"]) if "history" in fields else EVERY.history
-        return DeclaredFeatures(listed, others, crosses, history)
+        declared = DeclaredFeatures(listed, others, crosses, history)
+        return replace(declared, rates=self.rates(fields["rates"], declared)) if "rates" in fields else declared
 
     def others(self, fields: Mapping[str, Node]) -> bool:
         if "others" not in fields:
@@ -192,6 +197,37 @@ class _Reader:
             windows=tuple(_WINDOWS[window] for window in windows) or usual.windows,
             rate=RATE in responses,
         )
+
+    def rates(self, node: Node, declared: DeclaredFeatures) -> DeclaredRates:
+        fields = self.sheet.fields(node, "rates", ("offer", "by"))
+        offer = (self.sheet.boolean(fields["offer"], "rates.offer") or False) if "offer" in fields else False
+        found: list[str] = []
+        for item in self.sheet.items(fields["by"], "rates.by") if "by" in fields else ():
+            name = self.sheet.text(item, "an attribute")
+            if name is not None and isinstance(item, TextNode) and self.has_levels(item, name, declared):
+                if name in found:
+                    self.sheet.error(item, "LISTED_TWICE", f"rates.by lists {shown(name)} twice.", "Remove one.")
+                found.append(name)
+        if not offer and "by" not in fields:
+            hint = "Write 'offer: true', 'by: [ATTRIBUTE]' or both."
+            self.sheet.error(node, "KEY_MISSING", "rates declares no rate.", hint)
+        return DeclaredRates(offer, tuple(sorted(found)))
+
+    def has_levels(self, word: TextNode, name: str, declared: DeclaredFeatures) -> bool:
+        """Whether rates can be of its levels, each of which the row tells by its code."""
+        attribute = self.attribute(word, name)
+        if attribute is None:
+            return False
+        how = declared.of(attribute.qualified, name)
+        if attribute.scope not in ("customer", "context") or attribute.kind not in LEVELLED:
+            hint = "Write an enum, a string or a boolean of the customer or the context."
+            self.sheet.error(word, "WRONG_TYPE", f"{name} is {a(attribute.kind)} of the {attribute.scope}.", hint)
+        elif how is None or (how.forms and not {CODE, FLAG} & set(how.forms)):
+            hint = f"List it under 'features'; if it says 'as', {forms_of(attribute, name)[0]} must be in it."
+            self.sheet.error(word, "KEYS_TOGETHER", f"{name} is no column of its own here.", hint)
+        else:
+            return True
+        return False
 
     def some(self, fields: Mapping[str, Node], key: str, known: tuple[str, ...]) -> tuple[str, ...]:
         """Some of the words, in their own order; empty: the key is not there."""

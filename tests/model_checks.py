@@ -8,7 +8,7 @@ import math
 import tracemalloc
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -16,17 +16,22 @@ import numpy as np
 from scoring.features import Propensity, Scorable, Scores
 from scoring.lineup import Lineup, lined_up
 from streams.attributes import AttributeSet, attribute_set
+from streams.declared_features import EVERY, DeclaredRates
 from streams.record import NOTHING, DecisionInputs, decode, encode
 from streams.whereabouts import NOWHERE
 from tests.decision_log import inputs, record, scorables
 from tests.makers import NOW
-from tests.scoring_world import ATTRIBUTES, BAR, QUIZ, SPA, VISITS, decided, facts, passenger, subject
+from tests.scoring_world import ATTRIBUTES as WORLD
+from tests.scoring_world import BAR, QUIZ, SPA, VISITS, decided, facts, passenger, subject
 
 ALIKE = 1e-12
 """Most that a row's probability may depend on the rows beside it: sums may be added up in another order."""
 WAVE = 2_000
 GROWTH = 4_000_000
 """Bytes that a wave of new offers may leave behind."""
+LEARNT = DeclaredRates(offer=True, by=("customer.bar_visits", "customer.newsletter"))
+ATTRIBUTES: AttributeSet = replace(WORLD, features=replace(EVERY, rates=LEARNT))
+"""Every kind of column, those among them that are not there unless they are declared."""
 CROWD = [facts(f"o{number}", "spa_visits", float(number % 40)) for number in range(97)]
 TURNED: AttributeSet = attribute_set(
     tuple(each for each in reversed(list(ATTRIBUTES.by_name.values())) if each.number < 9_000), ATTRIBUTES.features

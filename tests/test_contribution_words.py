@@ -1,11 +1,13 @@
 """Contribution words: a column's value as a person would say it, whatever its kind."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from scoring.contribution_words import words
 from scoring.features import Column, FeatureList, Part, Transform, feature_list
+from streams.declared_features import EVERY, DeclaredRates
 from tests.scoring_world import ATTRIBUTES, QUIZ, SPA
 
 FEATURES: FeatureList = feature_list(ATTRIBUTES, {"customer.interests": ("spa", "wine"), "context.weather": ("rain",)})
@@ -36,6 +38,17 @@ NAN = math.nan
 )
 def test_a_fact_in_words(name: str, value: float, expected: str) -> None:
     assert words([(BY_NAME[name], value)], SPA, FEATURES) == expected
+
+
+def test_a_rate_of_the_offer_in_words() -> None:
+    rated = replace(ATTRIBUTES, features=replace(EVERY, rates=DeclaredRates(offer=True, by=("customer.spa_visits",))))
+    features = feature_list(rated)
+    alone, by = (column for column in features.columns if column.transform is Transform.LEARNT)
+    assert words([(alone, 0.0712)], SPA, features) == "how often this offer is accepted: 7.1%"
+    told = "how often this offer is accepted at this level of the customer's spa visits: 30.0%"
+    assert words([(by, 0.3)], SPA, features) == told
+    assert words([(by, NAN)], SPA, features).endswith(": not known")
+    assert (alone.feature, by.feature) == ("rates.offer", "rates.offer.customer.spa_visits")
 
 
 def test_of_a_number_that_comes_round_its_own_value_is_told_and_not_its_sine() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from offers.folder import load_folder
 from offers.market_names import market_names
-from scoring.features import FeatureList, Transform, feature_list
+from scoring.features import FeatureList, Part, Transform, feature_list
 from scoring.rows import plan
 from streams.attribute_file import read_attributes
 from streams.attributes import Attribute, AttributeSet, Kind, attribute_set
@@ -126,6 +126,21 @@ def test_fares_against_their_recent_level_are_computed_only_for_who_declares_the
     assert wanted(DeclaredFeatures(crosses={"own": Cross("offer.price_source", "against_recent")})) == every
 
 
+def test_rates_of_offers_are_columns_where_they_are_declared(tmp_path: Path) -> None:
+    rates = "rates: {offer: true, by: [customer.newsletter, customer.bar_visits]}\n"
+    features = listed(tmp_path, rates)
+    without = feature_list(SET, VOCABULARY).names
+    found = [(column.name, column.part) for column in features.columns if column.transform is Transform.LEARNT]
+    assert found == [
+        ("rates.offer", Part.OFFER),
+        ("rates.offer.customer.bar_visits", Part.RATES),
+        ("rates.offer.customer.newsletter", Part.RATES),
+    ]
+    assert tuple(name for name in features.names if not name.startswith("rates.")) == without
+    assert "rates.offer" not in listed(tmp_path, "rates: {by: [customer.town]}\n").names
+    plan(features)
+
+
 BAD = [
     ("features: [customer.bar_visit]", "2:12: UNKNOWN_ATTRIBUTE there is no attribute 'customer.bar_visit'. "
      "Did you mean 'customer.bar_visits'?"),
@@ -168,6 +183,26 @@ BAD = [
     ("feature: [customer.town]", "2:1: UNKNOWN_KEY features.yaml has no key 'feature'. Did you mean 'features'?"),
     ("others: true", "2:9: KEYS_TOGETHER others is there without 'features'. Remove 'others': without 'features' every "
      "attribute is one."),
+    ("rates: {}", "2:8: KEY_MISSING rates declares no rate. Write 'offer: true', 'by: [ATTRIBUTE]' or both."),
+    ("rates: {offer: false}", "2:8: KEY_MISSING rates declares no rate. Write 'offer: true', 'by: [ATTRIBUTE]' or "
+     "both."),
+    ("rates: {of: offer}", "2:9: UNKNOWN_KEY rates has no key 'of'. Its keys: by, offer."),
+    ("rates: {by: []}", "2:13: EMPTY_LIST rates.by is an empty list. Name something, or remove the key."),
+    ("rates: {by: [customer.twon]}", "2:14: UNKNOWN_ATTRIBUTE there is no attribute 'customer.twon'. Did you mean "
+     "'customer.town'?"),
+    ("rates: {by: [customer.town, customer.town]}", "2:29: LISTED_TWICE rates.by lists 'customer.town' twice. Remove "
+     "one."),
+    ("rates: {by: [customer.gender]}", "2:14: NO_FEATURE customer.gender is declared to be protected. Remove it here."),
+    ("rates: {by: [customer.taken]}", "2:14: FEATURE_FROM_FUTURE customer.taken is set by offer.redeemed, which comes "
+     "after the decision. Remove it: responses up to the decision are under 'history'."),
+    ("rates: {by: [customer.mood]}", "2:14: WRONG_TYPE customer.mood is a number of the customer. Write an enum, a "
+     "string or a boolean of the customer or the context."),
+    ("rates: {by: [booking.ticket]}", "2:14: WRONG_TYPE booking.ticket is an enum of the booking. Write an enum, a "
+     "string or a boolean of the customer or the context."),
+    ("rates: {by: [customer.town]}\nfeatures: [customer.mood]", "2:14: KEYS_TOGETHER customer.town is no column of its "
+     "own here. List it under 'features'; if it says 'as', code must be in it."),
+    ("rates: {by: [customer.town]}\nfeatures: [customer.town: {as: each}]", "2:14: KEYS_TOGETHER customer.town is no "
+     "column of its own here. List it under 'features'; if it says 'as', code must be in it."),
     ("version: 2", "2:1: DUPLICATE_KEY 'version' is there twice, first in line 1. Remove or rename one."),
 ]  # fmt: skip
 

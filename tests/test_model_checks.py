@@ -19,8 +19,8 @@ from scoring.propensity import load, prior
 from scoring.train import train_from_examples
 from streams.attributes import AttributeSet
 from streams.record import DecisionInputs
-from tests.model_checks import CHECKS, TURNED, Made
-from tests.scoring_world import ATTRIBUTES, QUICK, world
+from tests.model_checks import ATTRIBUTES, CHECKS, TURNED, Made
+from tests.scoring_world import QUICK, world
 
 WITHOUT = pytest.mark.skipif(find_spec("lleaves") is None, reason="no lleaves")
 
