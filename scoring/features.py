@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.attributes import SUBJECT_SCOPES, Attribute, AttributeSet, Kind
-from streams.declared_features import AGAINST_RECENT, CYCLES, RATE, Declared, DeclaredFeatures, DeclaredHistory
+from streams.declared_features import (
+    AGAINST_RECENT,
+    CYCLES,
+    FRIENDS_ON_LINE,
+    RATE,
+    Declared,
+    DeclaredFeatures,
+    DeclaredHistory,
+)
 from streams.errors import InvalidInput
 from streams.ids import Millis, ModelId
 from streams.record import DecisionInputs, OfferFacts, Subject
@@ -26,6 +34,7 @@ Vocabulary = Mapping[str, tuple[str, ...]]
 """Fact name, `offer.id` or `place.fence` -> the values that have a code, in code order. Others are unseen."""
 NO_VOCABULARY: Vocabulary = MappingProxyType({})
 OFFERS_RATE = "rates.offer"
+LINE = "sailing.line"
 COUNTERS = "counters"
 """What `reads` says for response history."""
 
@@ -170,8 +179,8 @@ class FeatureList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def reads(self) -> frozenset[str]:
         """Qualified attributes, and COUNTERS."""
         attributes = {column.attribute for column in self.columns if column.attribute}
-        history = any(column.part is Part.HISTORY for column in self.columns)
-        return frozenset(attributes | ({COUNTERS} if history else set()))
+        counted = any(c.part is Part.HISTORY or c.source == FRIENDS_ON_LINE for c in self.columns)
+        return frozenset(attributes | ({COUNTERS} if counted else set()))
 
     def of_part(self, part: Part) -> tuple[Column, ...]:
         """The columns of one part."""
@@ -209,6 +218,7 @@ def feature_list(
         *_of_offer(declared, vocabulary),
         *_of_offers_rate(declared),
         *_of_scopes(attributes, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
+        *_of_friends(declared),
         *_of_history(declared.history),
         *_of_rates(declared.history, shrinkage),
         *_of_crosses(declared),
@@ -319,6 +329,13 @@ def _of_offer(declared: DeclaredFeatures, vocabulary: Vocabulary) -> Iterator[Co
     known = vocabulary.get("offer.id", ())[:MAX_CODES]
     if known and declared.of("offer.id") is not None:
         yield Column("offer.id", Part.OFFER, "offer.id", Transform.CODE, levels=known)
+
+
+def _of_friends(declared: DeclaredFeatures) -> Iterator[Column]:
+    how = declared.asked_for(FRIENDS_ON_LINE)
+    if how is not None:
+        column = Column(FRIENDS_ON_LINE, Part.SUBJECT, FRIENDS_ON_LINE, Transform.NUMBER, attribute=LINE)
+        yield msgspec.structs.replace(column, monotone=how.monotone)
 
 
 def _of_history(declared: DeclaredHistory) -> Iterator[Column]:

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from scoring.encoding import Reader, read, readers
 from scoring.features import Column, FeatureList, Part, Rows, Scorable, Transform
+from scoring.friends import with_friends
 from scoring.history import COLUMNS, EVERYTHING, USUAL, Shape, history, tally
 from scoring.lineup import Lineup, lined_up
 from scoring.offer_rates import LevelRates, level_rates
 from scoring.offer_table import NONE, Found, OfferColumns, OfferTable, Spots
 from scoring.rates import Rated, rated, unknown_rates
+from streams.attributes import Facts
+from streams.declared_features import FRIENDS_ON_LINE
 from streams.errors import InvalidInput
 from streams.ids import OfferId
 from streams.record import DecisionInputs, FactDict
@@ -37,6 +40,8 @@ class Plan:
     """Where each part stands in a row."""
     common: tuple[Reader, ...]
     subject: tuple[Reader, ...]
+    friends: bool
+    """Whether a column tells how often friends booked a subject's line."""
     shape: Shape
     """Which responses are counted."""
     picks: NDArray[np.intp] | None
@@ -73,6 +78,7 @@ def plan(features: FeatureList, exposures: Callable[[OfferId], int] = unseen) ->
         spans={part: slice(begin, end) for part, (begin, end) in zip(parts, pairwise(bounds), strict=True)},
         common=readers(features.of_part(Part.COMMON)),
         subject=readers(features.of_part(Part.SUBJECT)),
+        friends=any(column.source == FRIENDS_ON_LINE for column in features.columns),
         shape=shape,
         picks=spots,
         rated=rated(smoothed, shape),
@@ -134,7 +140,10 @@ def _common_facts(inputs: DecisionInputs) -> FactDict:
 def _subjects(inputs: DecisionInputs, lineup: Lineup, plan: Plan) -> Rows:
     span = plan.spans[Part.SUBJECT]
     width = span.stop - span.start
-    blocks = np.array([read(subject.facts, plan.subject, width, inputs.now) for subject in lineup.subjects])
+    told: list[Facts] = [subject.facts for subject in lineup.subjects]
+    if plan.friends:
+        told = with_friends(told, inputs.profile, inputs.now)
+    blocks = np.array([read(facts, plan.subject, width, inputs.now) for facts in told])
     return blocks if len(blocks) == 1 else blocks[lineup.about]
 
 

@@ -12,8 +12,12 @@ CYCLES: Mapping[str, float] = MappingProxyType(
     {"context.local_hour": 24.0, "context.weekday": 7.0, "context.month": 12.0}
 )
 """Facts that come round again: they get a sine and a cosine beside their raw value."""
-BESIDE = ("offer.id", "offer.starting_mean", "place.fence", "place.status")
+FRIENDS_ON_LINE = "sailing.friends_on_line"
+"""How often friends booked the line of this sailing: a feature only where it is listed."""
+BESIDE = ("offer.id", "offer.starting_mean", "place.fence", "place.status", FRIENDS_ON_LINE)
 """Sources of features that are no attributes."""
+ORDERED = ("offer.starting_mean", FRIENDS_ON_LINE)
+"""Those of them that are numbers."""
 AGAINST_RECENT = "against_recent"
 """A fare over its mean of the 30 days before (streams.fare_history), a fact beside the fare's own."""
 LEVELS = ("any", "offer", "collection", "campaign")
@@ -100,6 +104,10 @@ class DeclaredFeatures:
                 return found
         named = any(cross.named_by == attribute for cross in self.crosses.values())
         return None if named else Declared(monotone=MONOTONE.get(attribute, 0))
+
+    def asked_for(self, name: str) -> Declared | None:
+        """Of one of BESIDE that is a feature only where it is listed."""
+        return None if self.listed is None else self.listed.get(name)
 
     def recent_of(self, fare: str, attribute: str) -> bool:
         """Whether some feature reads how this fare stands against its recent level."""

@@ -18,6 +18,7 @@ from streams.declared_features import (
     EVERY,
     LEVELS,
     MONOTONE,
+    ORDERED,
     RATE,
     RESPONSES,
     UP,
@@ -142,7 +143,7 @@ class _Reader:
 
     def beside(self, name: str, how: Node | None) -> Declared:
         fields = {} if how is None else self.sheet.fields(how, name, ("monotone",))
-        if "monotone" in fields and name != "offer.starting_mean":
+        if "monotone" in fields and name not in ORDERED:
             hint = "Remove 'monotone'."
             self.sheet.error(fields["monotone"], "KEYS_TOGETHER", f"{name} has no order.", hint)
         return Declared(monotone=self.direction(fields, name))

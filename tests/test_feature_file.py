@@ -110,6 +110,15 @@ def test_what_is_not_listed_may_stay_a_feature_as_its_type_says(tmp_path: Path) 
     assert constrained == {"customer.bar_visits": 1, "offer.discount": 1}
 
 
+def test_friends_on_the_line_are_a_feature_only_where_they_are_listed(tmp_path: Path) -> None:
+    text = "others: true\nfeatures: [sailing.friends_on_line: {monotone: up}]\n"
+    features = listed(tmp_path, text)
+    found = next(column for column in features.columns if column.name == "sailing.friends_on_line")
+    assert (found.part, found.monotone) == (Part.SUBJECT, 1)
+    plan(features)
+    assert "sailing.friends_on_line" not in feature_list(SET, VOCABULARY).names
+
+
 def test_one_fare_of_several_may_be_a_feature(tmp_path: Path) -> None:
     names = listed(tmp_path, "features: [market.fare.cabin]").names
     assert [name for name in names if name.startswith("market.")] == ["market.fare.cabin"]
