@@ -1,7 +1,7 @@
 """The value of another policy, model or revision on the lake's log: what `offing evaluate --policy` tells."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -115,6 +115,25 @@ def policy_value(
         value=value_of(_choices(found, question.worth), clip=question.clip, seed=question.seed),
         left_out=dict(sorted(found.left_out.items())),
     )
+
+
+def choices(
+    answers: Iterable[tuple[DecisionRecord, Responses]],
+    questions: Sequence[Question],
+    catalog_of: Callable[[RevisionId], Catalog],
+) -> tuple[LoggedChoices, ...]:
+    """What each of several policies would have chosen at the same items of a log; empty where no item is known.
+
+    `answers`: decisions with what became of them; of the questions only policy, now and worth matter.
+    """
+    found = [_Collected() for _ in questions]
+    for record, responses in answers:
+        outcomes = outcomes_of(record, responses, questions[0].now)
+        if any(isinstance(outcome, int) for outcome in outcomes):
+            for each, question in zip(found, questions, strict=True):
+                _ask(each, record, outcomes, (question, catalog_of))
+    pairs = zip(found, questions, strict=True)
+    return tuple(_choices(each, question.worth) for each, question in pairs) if found[0].items else ()
 
 
 def _ask(

@@ -9,7 +9,7 @@ from sys import maxsize
 
 import msgspec
 
-from offers import learning, runtime
+from offers import fresh_choices, learning, runtime
 from offers.models import ACTIVE_MOVED, Change, Models
 from scoring.card import Card
 from scoring.cross_validation import Progress
@@ -124,7 +124,8 @@ def _learning(settings: Settings, asked: Asked, active: Path | None) -> Learning
         return Learning(partial(until, lines.examples()), now, lines.attributes(), active)
     lake = Lake(settings.lake)
     newest = lake.newest() if asked.now is None else asked.now
-    return Learning(partial(from_lake, lake), newest or 0, declared, active, learning.served(settings))
+    asked_of = fresh_choices.of_lake(lake, settings.artifacts, newest or 0)
+    return Learning(partial(from_lake, lake), newest or 0, declared, active, learning.served(settings), asked_of)
 
 
 def _told(folder: Path, active: bool, reason: str, verdict: Verdict | None) -> Retrained:

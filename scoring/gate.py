@@ -5,9 +5,14 @@ The rule, each criterion with its bound; the new model becomes active only if ev
     fresh data   at least LEAST_ROWS items, LEAST_OF_EACH accepted and as many not, of LEAST_CUSTOMERS customers
     log loss     the mean difference is not above 0, and all of its 95 % interval lies below MARGIN of the active's loss
     calibration  ECE at most ECE_MARGIN above the active model's, or above what chance shows where that is more
-    total        accepted by predicted lies from 1 / TOTAL to TOTAL, but for chance: where it does not, the world or the
-                 data are not those that the candidate was trained on, and neither model can be judged on them
+    total        accepted by predicted differs by no more than APART, but for chance, between any day and the others: a
+                 day on which it does is one of bad data, or of a change, and nothing can be judged before it is past;
+                 and it lies from 1 / TOTAL to TOTAL, but for chance, or nearer to 1 than the active's over LEAST_DAYS
+                 days: then it is the world that changed, and the candidate is the first to follow
     segments     of no segment of SEGMENT_ROWS rows it is sure that the loss is above the active's by SEGMENT_MARGIN
+    value        choosing by it is not surely worth less: the interval of what it would have earned more per item
+                 shown, by the logged propensities, does not end below -VALUE_MARGIN of what the active would have.
+                 Where the log cannot tell, since too little was explored, that is said, and holds nobody up
     latency      scoring LATENCY_ROWS rows takes at most LATENCY_RATIO x the active's time, or LATENCY_FLOOR_S
 
 Differences are paired by row, intervals a bootstrap of whole customers, since one's answers are not independent. The
@@ -17,8 +22,9 @@ each a little worse than the one before.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import log
 from time import perf_counter
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,8 +33,11 @@ from numpy.typing import NDArray
 from scoring.dataset import Dataset
 from scoring.features import Part, Transform
 from scoring.metrics import BINS, ece
+from scoring.off_policy import LoggedChoices, difference
 from scoring.propensity import PRIOR, Model
+from streams.errors import InvalidInput
 from streams.ids import Millis, ModelId
+from streams.instant import DAY_MS, format_instant
 
 Numbers = NDArray[np.float64]
 Spots = NDArray[np.bool_]
@@ -38,12 +47,17 @@ LEAST_CUSTOMERS: Final = 30
 MARGIN: Final = 0.01
 ECE_MARGIN: Final = 0.01
 TOTAL: Final = 1.5
+APART: Final = 2.0
+APART_CHANCE: Final = 3.0
+"""Standard deviations: a window has several days, and none may be called bad by chance."""
+LEAST_DAYS: Final = 3
 CHANCE: Final = 1.645
 """Standard deviations: of 20 perfectly calibrated models, 19 show no more than that by chance."""
 SEGMENT_ROWS: Final = 200
 SEGMENT_MARGIN: Final = 0.05
 SEGMENT_LEVELS: Final = 12
 """Columns with more levels make no segments."""
+VALUE_MARGIN: Final = 0.01
 LATENCY_ROWS: Final = 100
 LATENCY_RATIO: Final = 1.5
 LATENCY_FLOOR_S: Final = 0.002
@@ -58,7 +72,8 @@ class Criterion(msgspec.Struct, frozen=True):
     """One line of the rule: what was measured, the bound, whether it holds, and all of it in words."""
 
     name: str
-    measured: float
+    measured: float | None
+    """None: the data cannot tell, which `said` says."""
     bound: float
     passed: bool
     said: str
@@ -98,20 +113,22 @@ class Contender:
     """(n,) probabilities, in the order of the dataset."""
     seconds: float
     """For LATENCY_ROWS rows; 0: it computes nothing."""
+    choices: LoggedChoices | None = None
+    """What it would have chosen on the fresh decisions; None: the log cannot be asked."""
 
 
-def contender(model: Model, fresh: Dataset) -> Contender:
+def contender(model: Model, fresh: Dataset, choices: LoggedChoices | None = None) -> Contender:
     """A model on a dataset made with its own feature list."""
     exposures = np.array([model.evidence.of(offer) for offer in fresh.offers], dtype=np.float64)[fresh.offer]
     declared = np.column_stack([fresh.starts.mean, fresh.starts.evidence, exposures])
     rows = np.ascontiguousarray(fresh.rows)
     said = model.probability(rows, declared) if len(fresh) else np.empty(0)
-    return Contender(model.id, said, _seconds(model, fresh.rows, declared))
+    return Contender(model.id, said, _seconds(model, fresh.rows, declared), choices)
 
 
-def prior_contender(fresh: Dataset) -> Contender:
+def prior_contender(fresh: Dataset, choices: LoggedChoices | None = None) -> Contender:
     """The declared propensities, which serve where no model is active."""
-    return Contender(PRIOR, fresh.starts.mean, 0.0)
+    return Contender(PRIOR, fresh.starts.mean, 0.0, choices)
 
 
 def verdict(fresh: Dataset, since: Millis, candidate: Contender, active: Contender, *, seed: int = 0) -> Verdict:
@@ -120,7 +137,8 @@ def verdict(fresh: Dataset, since: Millis, candidate: Contender, active: Contend
     criteria = (enough, *_compared(fresh, candidate, active, seed)) if enough.passed else (enough,)
     failed = [criterion for criterion in criteria if not criterion.passed]
     outcome: Outcome = "passed" if not failed else "failed" if enough.passed else "waiting"
-    reason = "; ".join(each.said for each in failed or criteria[1:2])
+    told = failed or [each for each in criteria if each.name == "log loss" or each.measured is None]
+    reason = "; ".join(each.said for each in told)
     return Verdict(
         v=FORMAT,
         candidate=candidate.model,
@@ -165,8 +183,9 @@ def _enough(fresh: Dataset) -> Criterion:
 
 def _compared(fresh: Dataset, candidate: Contender, active: Contender, seed: int) -> tuple[Criterion, ...]:
     paired = _Paired(fresh, candidate, active, seed)
-    calibrated = _calibration(fresh, candidate, active), _total(fresh, candidate)
-    return (paired.log_loss(), *calibrated, paired.segments(), _latency(candidate, active))
+    calibrated = _calibration(fresh, candidate, active), _total(fresh, candidate, active)
+    worth = _value(candidate, active, seed)
+    return (paired.log_loss(), *calibrated, paired.segments(), worth, _latency(candidate, active))
 
 
 def _calibration(fresh: Dataset, candidate: Contender, active: Contender) -> Criterion:
@@ -178,15 +197,49 @@ def _calibration(fresh: Dataset, candidate: Contender, active: Contender) -> Cri
     return Criterion("calibration", found, bound, found <= bound, said)
 
 
-def _total(fresh: Dataset, candidate: Contender) -> Criterion:
-    """A day on which yes and no were mixed up does not look like one on which people changed."""
-    said = float(candidate.said @ fresh.weight)
+def _total(fresh: Dataset, candidate: Contender, active: Contender) -> Criterion:
+    """A day on which yes and no were mixed up does not look like one on which people changed: that one goes on."""
+    said, accepted = float(candidate.said @ fresh.weight), float(fresh.outcome @ fresh.weight)
     chance = CHANCE * float(np.sqrt((fresh.weight**2 * candidate.said * (1 - candidate.said)).sum())) / said
-    ratio = float(fresh.outcome @ fresh.weight) / said
-    passed = 1 / TOTAL - chance <= ratio <= TOTAL + chance
-    verb = "within" if passed else "the fresh outcomes are not what it was trained on: look at the data; beyond"
-    told = f"accepted by predicted {ratio:.2f}, {verb} {1 / TOTAL:.2f} to {TOTAL:.2f} and chance ({chance:.2f})"
-    return Criterion("total", ratio, TOTAL, passed, told)
+    ratio, before = accepted / said, accepted / float(active.said @ fresh.weight)
+    days = _days(fresh, candidate)
+    apart = [day for day in days if len(days) > 1 and _apart(day, accepted - day.accepted, said - day.said)]
+    within = 1 / TOTAL - chance <= ratio <= TOTAL + chance
+    follows = len(days) >= LEAST_DAYS and abs(log(ratio)) < abs(log(before))
+    told = f"accepted by predicted {ratio:.2f}"
+    look = "the fresh outcomes are not what it was trained on: look at the data"
+    if apart:
+        worst = max(apart, key=lambda day: abs(log((day.accepted + 0.5) / (day.said + 0.5) / ratio)))
+        told += f", but {worst.accepted / worst.said:.2f} on {worst.date}, unlike the other days: look at its data"
+    elif within:
+        told += f", within {1 / TOTAL:.2f} to {TOTAL:.2f} and chance ({chance:.2f})"
+    elif follows:
+        told += f", nearer to 1 than {active.model}'s {before:.2f}, alike on all of {len(days)} days: the world changed"
+    else:
+        told += f", {look}; beyond {1 / TOTAL:.2f} to {TOTAL:.2f} and chance ({chance:.2f})"
+    return Criterion("total", ratio, TOTAL, not apart and (within or follows), told)
+
+
+class _Day(NamedTuple):
+    date: str
+    accepted: float
+    said: float
+
+
+def _days(fresh: Dataset, candidate: Contender) -> list[_Day]:
+    """Accepted and predicted, day by day (UTC)."""
+    dates, codes = np.unique(fresh.at // DAY_MS, return_inverse=True)
+    accepted = np.bincount(codes, weights=fresh.outcome * fresh.weight).tolist()
+    said = np.bincount(codes, weights=candidate.said * fresh.weight).tolist()
+    names = [format_instant(int(date) * DAY_MS)[:10] for date in dates]
+    return [_Day(*each) for each in zip(names, accepted, said, strict=True)]
+
+
+def _apart(day: _Day, accepted: float, said: float) -> bool:
+    """Whether a day differs from what the other days accepted by predicted would make of it, both being counts."""
+    expected = day.said * max(accepted, 0.5) / said
+    chance = APART_CHANCE * float(np.sqrt(expected + expected**2 / max(accepted, 0.5)))
+    return not expected / APART - chance <= day.accepted <= expected * APART + chance
 
 
 def ece_by_chance(said: Numbers, weight: Numbers) -> float:
@@ -202,6 +255,30 @@ def ece_by_chance(said: Numbers, weight: Numbers) -> float:
     variance = np.bincount(bins, weights=weight**2 * said * (1 - said), minlength=BINS)
     mean = np.sqrt(2 / np.pi * variance).sum()
     return float((mean + CHANCE * np.sqrt((1 - 2 / np.pi) * variance.sum())) / weight.sum())
+
+
+def _value(candidate: Contender, active: Contender, seed: int) -> Criterion:
+    """A number where the log can tell, else why it cannot: an estimate without support must not decide."""
+    if candidate.choices is None or active.choices is None:
+        return _untold("the log holds no candidates that another model could have chosen")
+    try:
+        found = difference(candidate.choices, active.choices, seed=seed)
+    except InvalidInput as error:
+        return _untold(error.message)
+    for model, of in ((candidate.model, found.one), (active.model, found.other)):
+        if of.why:
+            return _untold(f"of {model}, {of.why[0].text} ({', '.join(doubt.code for doubt in of.why)})")
+    more, (low, high) = found.more.value, found.more.interval
+    bound = -VALUE_MARGIN * found.other.best.value
+    passed = high >= bound
+    verb = "not surely worse than" if passed else "surely worse than"
+    said = f"value per item shown {more:+.4f} ({low:+.4f} to {high:+.4f}), {verb} {active.model}'s"
+    said += f" {found.other.best.value:.4f} by more than {-bound:.4f}: {found.one.rows:,} items"
+    return Criterion("value", more, bound, passed, said, (low, high))
+
+
+def _untold(why: str) -> Criterion:
+    return Criterion("value", None, 0.0, True, f"value cannot be said: {why}")
 
 
 def _latency(candidate: Contender, active: Contender) -> Criterion:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from scoring import gate
 from scoring.dataset import Dataset, build, learn_features
 from scoring.gate import Contender, Criterion, Verdict, page, verdict
+from scoring.off_policy import LoggedChoices
 from streams.ids import CustomerId, ModelId
+from streams.instant import DAY_MS
 from tests.scoring_world import ATTRIBUTES, BAR, QUIZ, SPA, passenger, world
 
 Numbers = NDArray[np.float64]
@@ -58,14 +61,16 @@ def test_the_truth_takes_over_from_the_mean_and_every_criterion_says_what_it_fou
         "calibration",
         "total",
         "segments",
+        "value",
         "latency",
     ]
     assert all(each.passed for each in found.criteria)
     assert (found.rows, found.customers, found.since, found.until) == (2_400, 200, 7, fresh.at[-1])
     loss = of(found, "log loss")
     assert loss.interval is not None
+    assert loss.measured is not None
     assert loss.interval[0] < loss.measured < loss.interval[1] < 0
-    assert found.reason == loss.said
+    assert found.reason == f"{loss.said}; {of(found, 'value').said}"
     assert page(found).splitlines()[0].startswith("m-new may take over from m-old: 2,400 fresh items of 200 customers")
 
 
@@ -81,13 +86,97 @@ def test_flipped_outcomes_make_a_model_that_fails(fresh: Dataset, truth: Numbers
     assert [each.name for each in found.criteria if not each.passed] == ["log loss", "calibration", "total", "segments"]
 
 
+def on_one_day(fresh: Dataset) -> Dataset:
+    return replace(fresh, at=np.full(len(fresh), fresh.at[0]))
+
+
+def on_days(fresh: Dataset, days: int) -> Dataset:
+    """The same items, as many on each of some days."""
+    return replace(fresh, at=fresh.at[0] + np.arange(len(fresh)) * days // len(fresh) * DAY_MS)
+
+
 def test_on_a_day_whose_outcomes_are_flipped_nothing_takes_over(fresh: Dataset, truth: Numbers) -> None:
     """Both were right until then: whichever seems better now, the fresh data fit neither."""
-    lies = replace(fresh, outcome=np.where(truth > 0.5, fresh.outcome, 1 - fresh.outcome))
+    lies = replace(on_one_day(fresh), outcome=np.where(truth > 0.5, fresh.outcome, 1 - fresh.outcome))
     found = verdict(lies, 0, named(truth), named(shifted(truth, -1.0), "m-old"))
     assert of(found, "log loss").passed
     assert not of(found, "total").passed
     assert "the fresh outcomes are not what it was trained on: look at the data" in found.reason
+
+
+def test_a_flipped_day_among_others_keeps_out_even_who_has_learnt_from_it(fresh: Dataset, truth: Numbers) -> None:
+    """The candidate saw the day's morning: it is better than the active model, and right in the mean."""
+    rare = shifted(truth, -2.0)
+    outcome = (np.random.default_rng(1).random(len(truth)) < rare).astype(float)
+    week = replace(on_days(fresh, 5), outcome=outcome)
+    flipped = np.unique(week.at)[2] == week.at
+    lies = replace(week, outcome=np.where(flipped, 1 - outcome, outcome))
+    found = verdict(lies, 0, named(shifted(rare, 1.3)), named(rare, "m-old"))
+    assert of(found, "log loss").passed
+    total = of(found, "total")
+    assert not total.passed
+    assert total.measured is not None
+    assert 1 / gate.TOTAL < total.measured < gate.TOTAL, "nothing to be seen in the mean"
+    assert "unlike the other days: look at its data" in total.said
+    assert of(verdict(week, 0, named(rare), named(rare, "m-old")), "total").passed
+
+
+def test_when_the_world_changed_for_days_who_follows_it_further_takes_over(fresh: Dataset, truth: Numbers) -> None:
+    """Rates fell to a fourth. Neither model knows it whole; on one such day alone it could be bad data."""
+    draw = np.random.default_rng(3)
+    fallen = replace(on_days(fresh, 4), outcome=(draw.random(len(truth)) < truth / 4).astype(float))
+    follower, stale = named(truth / 2), named(truth, "m-old")
+    total = of(verdict(fallen, 0, follower, stale), "total")
+    assert total.passed
+    assert "alike on all of 4 days: the world changed" in total.said
+    assert verdict(fallen, 0, follower, stale).passed
+    assert not of(verdict(fallen, 0, stale, follower), "total").passed, "the further one does not"
+    assert not of(verdict(on_days(fallen, 2), 0, follower, stale), "total").passed
+
+
+def choosing(fresh: Dataset, chance: float) -> LoggedChoices:
+    """Of two offers logged evenly, the target takes the one that is accepted with this probability."""
+    liked = np.arange(len(fresh)) % 2 == 0
+    draw = np.random.default_rng(9)
+    return LoggedChoices(
+        reward=(draw.random(len(fresh)) < np.where(liked, 0.6, 0.2)).astype(float),
+        propensity=np.full(len(fresh), 0.5),
+        target=np.where(liked, chance, 1 - chance),
+        cluster=fresh.customer,
+        logged_value=np.where(liked, 0.5, 0.3),
+        target_value=np.full(len(fresh), 0.5 * chance + 0.3 * (1 - chance)),
+    )
+
+
+def test_a_model_that_chooses_what_earns_surely_less_stays_out(fresh: Dataset, truth: Numbers) -> None:
+    """Its probabilities are the truth, and what it makes of them is worse."""
+    bad, good = (replace(named(truth), choices=choosing(fresh, chance)) for chance in (0.3, 0.9))
+    active = replace(named(truth, "m-old"), choices=choosing(fresh, 0.9))
+    found = verdict(fresh, 0, bad, active)
+    value = of(found, "value")
+    assert (found.outcome, value.passed, found.reason) == ("failed", False, value.said)
+    assert value.interval is not None
+    assert value.interval[0] < 0.4 * (0.3 - 0.9) < value.interval[1] < value.bound < 0, "what it is in truth"
+    assert "surely worse than m-old's" in value.said
+    assert of(verdict(fresh, 0, good, active), "value").measured == pytest.approx(0, abs=1e-12)
+    assert of(verdict(fresh, 0, active, bad), "value").passed
+    assert verdict(fresh, 0, good, active).reason == of(verdict(fresh, 0, good, active), "log loss").said
+
+
+def test_where_the_log_cannot_tell_what_choosing_is_worth_the_verdict_says_so(fresh: Dataset, truth: Numbers) -> None:
+    """A log that never explored, or that holds what was shown alone: no number is made up."""
+    active = replace(named(truth, "m-old"), choices=choosing(fresh, 0.9))
+    unexplored = replace(choosing(fresh, 0.3), outside=np.full(len(fresh), 0.7))
+    for choices, why in (
+        (unexplored, "of m-new, 70.0% of what this policy would show could not be shown in the log"),
+        (replace(choosing(fresh, 0.3), propensity=np.full(len(fresh), np.nan)), "none of 2400 logged choices has"),
+        (None, "the log holds no candidates"),
+    ):
+        value = of(found := verdict(fresh, 0, replace(named(truth), choices=choices), active), "value")
+        assert (value.passed, value.measured, value.interval) == (True, None, None)
+        assert value.said.startswith(f"value cannot be said: {why}")
+        assert value.said in found.reason, "what was not judged is in the ledger's reason"
+        assert msgspec.json.decode(msgspec.json.encode(found), type=Verdict) == found
 
 
 def test_two_that_say_the_same_may_take_turns_for_no_loss_is_possible(fresh: Dataset, truth: Numbers) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from scoring.off_policy import Estimate, LoggedChoices, Numbers, OffPolicy, value_of
+from scoring.off_policy import Estimate, LoggedChoices, Numbers, OffPolicy, difference, value_of
 from streams.errors import InvalidInput
 
 ESTIMATORS = ("ips", "snips", "dm", "dr", "sndr")
@@ -180,6 +180,67 @@ def test_the_same_seed_gives_the_same_interval_and_money_has_its_own_range() -> 
     in_money, as_rate = value_of(paid, seed=4).snips, value_of(choices, seed=4).snips
     assert in_money.value == pytest.approx(50 * as_rate.value)
     assert in_money.interval == pytest.approx(tuple(50 * end for end in as_rate.interval))
+
+
+@given(worlds(3), distributions(3), st.integers(0, 10**6))
+@settings(max_examples=4, deadline=None)
+def test_a_difference_is_that_of_the_two_values_and_turns_round_with_them(
+    world: World, other: Numbers, seed: int
+) -> None:
+    one, two = world.drawn(60, seed), replace(world, target=other).drawn(60, seed)
+    found, turned = difference(one, two, seed=seed), difference(two, one, seed=seed)
+    assert found.more.value == pytest.approx(found.one.best.value - found.other.best.value, abs=1e-9)
+    assert found.more.interval == pytest.approx(
+        tuple(-end for end in reversed(turned.more.interval)), rel=0.1, abs=1e-3
+    )
+    same = difference(one, one, seed=seed).more
+    assert (same.value, *same.interval) == pytest.approx((0, 0, 0), abs=1e-7)
+
+
+def test_paired_by_choice_a_difference_is_known_better_than_either_value() -> None:
+    world = skewed(4)
+    near = replace(world, target=0.9 * world.target + 0.1 * world.log)
+    found = difference(world.drawn(2_000, 1), near.drawn(2_000, 1))
+    (low, high), (lower, higher) = found.more.interval, found.one.best.interval
+    assert low <= world.value - near.value <= high
+    assert high - low < 0.3 * (higher - lower)
+    assert found.why == ()
+
+
+def differences(worlds: int, rows: int) -> tuple[int, int]:
+    """Of two policies on so many logs: how often both can be told, and how many intervals hold the true difference."""
+    held = answering = 0
+    for seed in range(worlds):
+        world = skewed(seed)
+        other = replace(world, target=skewed(seed + 1_000).target)
+        found = difference(world.drawn(rows, seed), other.drawn(rows, seed), seed=seed)
+        low, high = found.more.interval
+        answering += not found.why
+        held += not found.why and low <= world.value - other.value <= high
+    return answering, held
+
+
+def test_nine_of_ten_intervals_of_a_difference_hold_the_true_one() -> None:
+    answering, held = differences(12, 700)
+    assert answering >= 8
+    assert held >= 0.9 * answering
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("rows", [400, 2_000])
+def test_of_300_logs_19_of_20_intervals_of_a_difference_hold_the_true_one(
+    rows: int, record_property: Callable[[str, object], None]
+) -> None:
+    answering, held = differences(300, rows)
+    record_property("with", f"{rows} choices; of {answering} logs that can tell both, {held} hold the true difference")
+    assert answering >= 150
+    assert held >= 0.95 * answering
+
+
+def test_policies_that_were_asked_about_other_choices_are_not_compared() -> None:
+    world = skewed(4)
+    with pytest.raises(InvalidInput, match="not asked about the same logged choices"):
+        difference(world.drawn(50, 1), world.drawn(50, 2))
 
 
 def enough() -> LoggedChoices:

@@ -166,6 +166,10 @@ class World:
 
         return found
 
+    def after(self, at: Millis) -> Iterator[tuple[DecisionRecord, Responses]]:
+        """The decisions after an instant, with what became of them."""
+        return (each for each in self.log if each[0].inputs.now > at)
+
     def true_value(self, policy: Policy, day: int, decisions: int) -> Numbers:
         """(decisions,) the expected value of each visit of a day under a policy, exactly; nothing is logged.
 

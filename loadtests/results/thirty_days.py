@@ -16,6 +16,7 @@ from scipy.stats import t as student
 from loadtests.results import thirty_days_plot
 from loadtests.results.learning_truth import VALUES
 from loadtests.results.learning_world import SPOT, Numbers, World, night
+from offers.fresh_choices import of_answers
 from scoring.cross_validation import Progress
 from scoring.exploration import probabilities
 from scoring.features import Propensity
@@ -110,8 +111,9 @@ class _Nights:
 
     def _judged(self, day: int) -> str:
         """All three begin alike: the first model is one that the gate let in."""
-        attributes = self.world.catalog.attributes
-        learning = Learning(self.world.examples, night(day), attributes, self.active)
+        attributes, now = self.world.catalog.attributes, night(day)
+        asked = of_answers(self.world.after, now, lambda revision: self.world.catalog)
+        learning = Learning(self.world.examples, now, attributes, self.active, choices=asked)
         folder, verdict = retrain(learning, self.models, Run(self.world.seed, 1, RECIPE))
         if folder == self.active:  # nobody came: the log has nothing new
             return "none"
