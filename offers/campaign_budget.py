@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from offers.campaign_draft import Draft
 from offers.campaign_limits import COUNTED, MAX_COUNT, read_window
 from offers.money import price_of
-from offers.offer import Budget, Limit, Price
+from offers.offer import VISIT, Budget, Limit, Price
 from streams.positioned_yaml import Node
 from streams.units import Money, money
 
@@ -31,9 +31,9 @@ def read_budget(draft: Draft, node: Node | None, price: Price | None) -> tuple[L
     per = sheet.choice(fields["per"], "budget.per", PER) if "per" in fields else "redemption"
     cost = _cost(draft, node, fields, price)
     window = read_window(draft, fields.get("window"))
-    if window.kind == "voyage":
+    if window.kind in (VISIT, "voyage"):
         message, hint = (
-            "a budget is not one of a voyage.",
+            f"a budget is not one of a {window.kind}.",
             "Write 'window: calendar month', or leave it out: since ever.",
         )
         sheet.error(fields["window"], "WINDOW_INVALID", message, hint)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from offers.campaign_draft import Draft, span
 from offers.campaign_schedule import relative_time
-from offers.offer import Limit, Suppression, Window
+from offers.offer import DEVICE_CLASS, VISIT, Limit, Suppression, Window
 from streams.attributes import Kind
 from streams.errors import InvalidInput
 from streams.findings import shown
@@ -24,7 +24,7 @@ COUNTED = {
     "redemption": "redeemed",
 }
 """What a limit counts -> the event."""
-PER = ("customer", "booking", "campaign")
+PER = ("customer", "booking", DEVICE_CLASS, "campaign")
 """Or `{attribute: customer.household}`: who has the same value counts together."""
 VOYAGES = ("booking", "sailing")
 COUNTED_BY = frozenset({Kind.STRING, Kind.ENUM, Kind.INTEGER, Kind.BOOLEAN})
@@ -36,7 +36,19 @@ SHARED_FOR_MS = 31 * DAY_MS
 COUNTED_FOR_MS = 400 * DAY_MS
 """Counters remember for so long in which quarter of an hour something happened; then only that it did."""
 MAX_COUNT = 1_000_000
-_WINDOW = re.compile(r"rolling (?P<length>.+)|calendar (?P<unit>day|week|month)(?: in (?P<zone>\S+))?|lifetime|voyage")
+_NO_DEVICE = (
+    "device",
+    "no event says which device it was, only of which class.",
+    "Write 'per: device_class': phones, tablets and desktops count apart.",
+)
+_NO_DECISION = (
+    "decision",
+    "decisions are not counted: what was chosen and never seen counts for nothing.",
+    "Write 'count: exposure'.",
+)
+_WINDOW = re.compile(
+    r"rolling (?P<length>.+)|calendar (?P<unit>day|week|month)(?: in (?P<zone>\S+))?|lifetime|visit|voyage"
+)
 
 
 def read_limits(draft: Draft, node: Node | None, collection: str | None) -> tuple[Limit, ...]:
@@ -64,12 +76,15 @@ def read_suppress(draft: Draft, node: Node | None) -> tuple[Suppression, ...]:
 
 
 def window(text: str, zone_name: str) -> Window:
-    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`, `voyage`. Raises InvalidInput WINDOW_INVALID or
+    """`rolling 24 h`, `calendar day in Europe/Rome`, `lifetime`, `visit`, `voyage`.
 
-    of its parts."""
+    Raises InvalidInput WINDOW_INVALID or of its parts.
+    """
     match = _WINDOW.fullmatch(text)
     if match is None:
-        mend = "Write 'rolling 24 h', 'calendar day', 'calendar week', 'calendar month', 'lifetime' or 'voyage'."
+        mend = (
+            "Write 'rolling 24 h', 'calendar day', 'calendar week', 'calendar month', 'lifetime', 'visit' or 'voyage'."
+        )
         raise InvalidInput("WINDOW_INVALID", f"{shown(text)} is not a window. {mend}")
     if match["unit"] is not None:
         return Window("calendar", unit=match["unit"], zone=str(zone(match["zone"] or zone_name)))
@@ -85,7 +100,8 @@ def window(text: str, zone_name: str) -> Window:
 def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limit | None:
     sheet = draft.sheet
     fields = sheet.fields(node, "a limit", KEYS, ("count", "at_most"))
-    count = _chosen(draft, fields, "count", COUNTED)
+    later = "count" in fields and _later(draft, fields["count"], _NO_DECISION)
+    count = None if later else _chosen(draft, fields, "count", COUNTED)
     per = _per(draft, fields.get("per"))
     of = _chosen(draft, fields, "of", OF) or ("campaign" if per == "campaign" else usual)
     at_most = sheet.integer(fields["at_most"], "at_most", 1, MAX_COUNT) if "at_most" in fields else None
@@ -109,6 +125,15 @@ def _limit(draft: Draft, node: Node, usual: str, collection: str | None) -> Limi
     return limit
 
 
+def _later(draft: Draft, node: Node, told: tuple[str, str, str]) -> bool:
+    """Whether it is a word of the field that no data stands behind: then the finding says what there is instead."""
+    word, message, hint = told
+    if not isinstance(node, TextNode) or node.text.strip() != word:
+        return False
+    draft.sheet.error(node, "UNKNOWN_CHOICE", message, hint)
+    return True
+
+
 def _chosen(draft: Draft, fields: Mapping[str, Node], key: str, known: Collection[str]) -> str | None:
     return draft.sheet.choice(fields[key], key, tuple(known)) if key in fields else None
 
@@ -118,7 +143,7 @@ def _per(draft: Draft, node: Node | None) -> str | None:
     if node is None:
         return "customer"
     if not isinstance(node, MapNode):
-        return draft.sheet.choice(node, "per", PER)
+        return None if _later(draft, node, _NO_DEVICE) else draft.sheet.choice(node, "per", PER)
     fields = draft.sheet.fields(node, "per", ("attribute",), ("attribute",))
     name = draft.sheet.text(fields["attribute"], "per.attribute") if "attribute" in fields else None
     if name is None:
@@ -161,8 +186,8 @@ def _check_shared(draft: Draft, fields: Mapping[str, Node], limit: Limit) -> Non
     if limit.per == "campaign" and limit.of not in ("offer", "campaign"):
         message = f"'per: campaign' counts the campaign's own events, not those of {_WHOSE[limit.of]}."
         draft.sheet.error(fields["of"], "KEYS_TOGETHER", message, "Remove 'of'.")
-    elif limit.shared and limit.window.kind == "voyage":
-        message = "what customers do together is not counted by voyage."
+    elif limit.shared and limit.window.kind in (VISIT, "voyage"):
+        message = f"what customers do together is not counted by {limit.window.kind}."
         hint = "Write 'window: rolling 7 d', or leave it out: since ever."
         draft.sheet.error(fields["window"], "WINDOW_INVALID", message, hint)
     elif "." in limit.per and not _ends(limit.window):

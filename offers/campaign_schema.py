@@ -43,7 +43,7 @@ MONEY: Schema = {"type": "string", "pattern": "^[0-9.]+ ?[A-Z]{3}$", "examples":
 SHARE: Schema = {"type": "string", "pattern": "^[0-9.]+ ?%$", "examples": ["6 %"]}
 IDENTIFIER: Schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
 LEVER: Schema = {"type": "number", "minimum": 0.01, "maximum": 100}
-WINDOW: Schema = {"examples": ["rolling 24 h", "calendar day in Europe/Rome", "lifetime", "voyage"], **TEXT}
+WINDOW: Schema = {"examples": ["rolling 24 h", "calendar day in Europe/Rome", "lifetime", "visit", "voyage"], **TEXT}
 CONDITION: Schema = {"$ref": "#/$defs/condition"}
 MODIFIERS: Mapping[str, Schema] = {
     "on_missing": {"enum": ["fail", "pass"], "description": "What holds if the value is missing or too old."},

@@ -1,29 +1,28 @@
 """Frequency caps and suppression: how often this customer, or all together, have met this offer already."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
 
 from offers import inclusion, schedule
 from offers.budget import spent
-from offers.offer import Limit, Offer, Suppression, Window
+from offers.met import ALL, ANY, Apart, met
+from offers.offer import DEVICE_CLASS, VISIT, Limit, Offer, Suppression, Window
 from offers.own_time import instant_of
 from offers.proposition import Candidate, Code, Reason
 from offers.shared_limits import series_of
 from offers.stacking import Beside
 from streams.ids import Millis, OfferId
 from streams.instant import moment
-from streams.profile import CounterKey, MaskedProfile, bucket_of
+from streams.profile import MaskedProfile, bucket_of
 from streams.record import DecisionInputs, OfferFacts
 
-EVENT, OFFER, CAMPAIGN, COLLECTION, ABOUT = 0, 1, 2, 3, 5
-"""Places in a CounterKey."""
-ALL = "all"
-"""A limit `of: all`: the events of every offer count."""
 REDEEMED = "redeemed"
 EXPOSED = "exposed"
 """The one event that an answer itself brings about."""
+_CODES = {"booking": Code.CAP_BOOKING_REACHED, DEVICE_CLASS: Code.CAP_DEVICE_CLASS_REACHED}
+"""Whose events count together -> the reason; else the customer's."""
 
 
 def rule_out(candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -49,15 +48,18 @@ def reached(candidate: Candidate, inputs: DecisionInputs) -> Iterator[Reason]:
 
 def limit_reached(limit: Limit, offer: Offer, profile: MaskedProfile, now: Millis) -> bool:
     """Whether a cap that counts whatever the events were about is reached for an offer."""
-    return counted(profile, (limit.event, limit.of, None), offer.facts, since(limit, now)) >= limit.at_most
+    return counted(profile, (limit.event, limit.of, ANY), offer.facts, _first(limit, profile, now)) >= limit.at_most
 
 
 def _reached(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
     found = _before(limit, candidate, inputs)
     if found < limit.at_most:
         return None
-    code = Code.CAP_BOOKING_REACHED if limit.per == "booking" else Code.CAP_CUSTOMER_REACHED
-    return Reason(code, limit.where, f"{limit.event} {found} of at most {limit.at_most}")
+    return Reason(
+        _CODES.get(limit.per, Code.CAP_CUSTOMER_REACHED),
+        limit.where,
+        f"{limit.event} {found} of at most {limit.at_most}",
+    )
 
 
 def _reached_together(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
@@ -78,18 +80,25 @@ def together(limit: Limit) -> str:
 
 def _before(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> int:
     """Events of the customer that the limit counts against the candidate."""
-    what = limit.event, limit.of, _about(limit, candidate)
-    return counted(inputs.profile, what, candidate.offer.facts, since(limit, inputs.now))
+    what = limit.event, limit.of, _apart(limit, candidate, inputs)
+    return counted(inputs.profile, what, candidate.offer.facts, _first(limit, inputs.profile, inputs.now))
+
+
+def _apart(limit: Limit, candidate: Candidate, inputs: DecisionInputs) -> Apart:
+    """Which events count. A request that does not say its class of devices is held to what was done on any."""
+    if not limit.apart:
+        return ANY
+    return Apart(_about(limit, candidate), (inputs.request.device_class or None) if limit.per == DEVICE_CLASS else None)
 
 
 def _about(limit: Limit, candidate: Candidate) -> str | None:
-    return candidate.subject.key if limit.apart else None
+    return candidate.subject.key if limit.by_subject else None
 
 
 def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs) -> Reason | None:
-    about = candidate.subject.key if rule.until is not None else None
+    apart = Apart(candidate.subject.key) if rule.until is not None else ANY
     first = None if rule.for_ms is None else bucket_of(inputs.now - rule.for_ms)
-    if counted(inputs.profile, (rule.after, "offer", about), candidate.offer.facts, first) == 0:
+    if counted(inputs.profile, (rule.after, "offer", apart), candidate.offer.facts, first) == 0:
         return None
     if rule.until is not None:
         until = instant_of(rule.until, candidate.subject.facts)
@@ -98,17 +107,17 @@ def _suppressed(rule: Suppression, candidate: Candidate, inputs: DecisionInputs)
     return Reason(Code.SUPPRESSED, rule.where, f"{rule.after} before")
 
 
-Counted = tuple[str, str, str | None]
-"""Which events count: (their kind, of what, about which subject; None: any)."""
+Counted = tuple[str, str, Apart]
+"""Which events count: (their kind, of what, about which subject and on which class of devices)."""
 
 
 def counted(profile: MaskedProfile, what: Counted, offer: OfferFacts, first_bucket: int | None) -> int:
     """Events of this customer from `first_bucket` on (None: ever)."""
-    event, of, about = what
+    event, of, apart = what
     name = _name(of, offer)
     if not name and of != ALL:
         return 0  # offers in no collection share none
-    return _met(profile).count((event, of, name), about, first_bucket)
+    return met(profile).count((event, of, name), apart, first_bucket)
 
 
 def _name(of: str, offer: OfferFacts) -> str:
@@ -177,71 +186,16 @@ class Room:
         return found + here < limit.at_most
 
 
-Group = tuple[str, str, str]
-"""(event, whose: offer | campaign | collection | all, its id; empty for all)"""
-
-
-class _Met:
-    """A customer's counters by what can be asked of them.
-
-    Hundreds of candidates ask: 300 counters under two caps each cost 60 ms a decision when every one looked at all.
-    """
-
-    def __init__(self, profile: MaskedProfile) -> None:
-        self.counters: dict[Group, list[tuple[str, Mapping[int, int]]]] = {}
-        self.lifetime: dict[Group, int] = {}
-        self.known: dict[tuple[Group, str | None, int | None], int] = {}
-        for key, buckets in profile.counters.items():
-            for group in _groups(key):
-                self.counters.setdefault(group, []).append((key[ABOUT], buckets))
-        for key, number in profile.lifetime.items():
-            for group in _groups(key):
-                self.lifetime[group] = self.lifetime.get(group, 0) + number
-
-    def count(self, group: Group, about: str | None, first_bucket: int | None) -> int:
-        """Each question is answered once. What fell out of the buckets counts ever, and no longer for one subject."""
-        asked = (group, about, first_bucket)
-        found = self.known.get(asked)
-        if found is None:
-            counters = self.counters.get(group, ())
-            found = sum(_sum(buckets, first_bucket) for of, buckets in counters if about is None or of == about)
-            if first_bucket is None and about is None:
-                found += self.lifetime.get(group, 0)
-            self.known[asked] = found
-        return found
-
-
-def _groups(key: CounterKey) -> tuple[Group, ...]:
-    event = key[EVENT]
-    return (
-        (event, "offer", key[OFFER]),
-        (event, "campaign", key[CAMPAIGN]),
-        (event, "collection", key[COLLECTION]),
-        (event, ALL, ""),
-    )
-
-
-def _sum(buckets: Mapping[int, int], first_bucket: int | None) -> int:
-    if first_bucket is None:
-        return sum(buckets.values())
-    return sum(number for bucket, number in buckets.items() if bucket >= first_bucket)
-
-
-_last: list[tuple[MaskedProfile, _Met]] = []
-"""The customer asked about last: a decision asks dozens of times. Held, so that no other can take its place."""
-
-
-def _met(profile: MaskedProfile) -> _Met:
-    for known, met in _last:  # read once: another thread may put its own there
-        if known is profile:
-            return met
-    met = _Met(profile)
-    _last[:] = [(profile, met)]
-    return met
+def _first(limit: Limit, profile: MaskedProfile, now: Millis) -> int | None:
+    """The first bucket of the limit's window for this customer; None: lifetime."""
+    return met(profile).visit_began(bucket_of(now)) if limit.window.kind == VISIT else since(limit, now)
 
 
 def since(limit: Limit, now: Millis) -> int | None:
-    """The first 15-minute bucket of the limit's window at `now`; None: lifetime. It counts every bucket it touches."""
+    """The first 15-minute bucket of the limit's window at `now`; None: lifetime. It counts every bucket it touches.
+
+    A visit begins when the customer began it (`_first`).
+    """
     window = limit.window
     if window.kind in ("lifetime", "voyage"):
         return None

@@ -9,7 +9,7 @@ from offers.condition import Condition, View, holds
 from offers.condition_words import Words, instant, length, ways
 from offers.explain import Verdict
 from offers.index import layers
-from offers.offer import Limit, Offer, RelativeTime, Schedule, Selector, Window
+from offers.offer import DEVICE_CLASS, Limit, Offer, RelativeTime, Schedule, Selector, Window
 from offers.own_time import instant_of, told
 from offers.proposition import Code, Reason
 from streams.record import NOTHING, DecisionInputs, Subject
@@ -157,6 +157,7 @@ _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
     Code.SUPPRESSED: lambda teller, reason: f"not {reason.detail}",
     Code.CAP_CUSTOMER_REACHED: _Teller._cap,
     Code.CAP_BOOKING_REACHED: _Teller._cap,
+    Code.CAP_DEVICE_CLASS_REACHED: _Teller._cap,
     Code.CAP_SHARED_REACHED: _Teller._cap,
     Code.USED_UP: _Teller._cap,
     Code.BUDGET_SPENT: lambda teller, reason: f"more money ({reason.detail})",
@@ -165,14 +166,15 @@ _TELLERS: Mapping[Code, Callable[[_Teller, Reason], str]] = {
 
 def _under(limit: Limit) -> str:
     of = "" if limit.of == "offer" else f" of {'anything' if limit.of == 'all' else 'its ' + limit.of}"
-    return f"{limit.event} fewer than {limit.at_most} times{of} {_window(limit.window)}".rstrip()
+    on = " on devices of this class" if limit.per == DEVICE_CLASS else ""
+    return f"{limit.event} fewer than {limit.at_most} times{of}{on} {_window(limit.window)}".rstrip()
 
 
 def _window(window: Window) -> str:
     if window.kind == "rolling":
         return f"in {length(window.length_ms)}"
-    if window.kind == "voyage":
-        return "on this voyage"
+    if window.kind in ("visit", "voyage"):
+        return f"on this {window.kind}"
     return f"in this {window.unit}" if window.kind == "calendar" else ""
 
 

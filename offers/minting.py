@@ -15,7 +15,6 @@ Minted = tuple[tuple[str, ...], ...]
 
 def mint(decision: Decision, request: Request, tokens: OfferTokens) -> Minted:
     """A token for each item; empty for one whose ids are too long together: it is shown, its outcomes are lost."""
-    device = str(request.context.get("context.device_class", ("",))[0])
     collections = {shown.offer.offer_id: shown.offer.collection for shown in decision.shown}
 
     def minted(slate: PlacementSlate, item: Item) -> str:
@@ -28,7 +27,7 @@ def mint(decision: Decision, request: Request, tokens: OfferTokens) -> Minted:
             collection=collections[OfferId(item.offer_id)],
             about=item.subject,
             customer_id=request.customer_id,
-            device_class=device,
+            device_class=request.device_class,
             expires=item.expires,
         )
         try:

@@ -83,12 +83,16 @@ class Selector:
         return ":".join(parts).rstrip(":")
 
 
+VISIT = "visit"
+DEVICE_CLASS = "device_class"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Over which time a limit counts."""
 
     kind: str = "lifetime"
-    """rolling | calendar | lifetime | voyage: ever, what is about the same booking or sailing"""
+    """rolling | calendar | lifetime | visit | voyage: ever, what is about the same booking or sailing"""
     length_ms: Millis = 0
     """rolling only"""
     unit: str = ""
@@ -113,7 +117,7 @@ class Limit:
     event: str
     """exposed | clicked | dismissed | redeemed | decided"""
     per: str
-    """customer | booking; of all customers together: campaign, or customer.* for those who share its value"""
+    """customer | booking | device_class; of all customers together campaign, or customer.*: who shares its value"""
     of: str
     """offer | campaign | collection | all: whose events count"""
     at_most: int
@@ -123,9 +127,14 @@ class Limit:
     """What `at_most` was worked out from, where it is money that is limited."""
 
     @property
-    def apart(self) -> bool:
+    def by_subject(self) -> bool:
         """Whether it counts apart for each booking or sailing."""
         return self.per == "booking" or self.window.kind == "voyage"
+
+    @property
+    def apart(self) -> bool:
+        """Whether what it counts depends on more than the offer: on the subject, or the device that asks."""
+        return self.by_subject or self.per == DEVICE_CLASS
 
     @property
     def shared(self) -> bool:

@@ -16,8 +16,10 @@ from streams.profile_mask import FRIEND_BOOKED, mask
 from streams.units import MAX_DURATION_MS
 
 KEYS = ("facts", "purposes", "channels", "bookings", "met", "friends_on", "heard")
-MET_KEYS = ("event", "offer", "about", "placement", "ago", "times")
+MET_KEYS = ("event", "offer", "about", "placement", "device_class", "ago", "times")
 EVENTS = ("exposed", "clicked", "dismissed", "redeemed")
+DEVICES = ("phone", "tablet", "desktop", "other")
+PHONE = "phone"
 BOOKING_STATUSES = ("open", "cancelled", "completed")
 MAX_TIMES = 100_000
 _ANYWHERE = "app.home.hero"
@@ -43,6 +45,7 @@ class Met:
     offer: OfferId
     about: str
     placement: str
+    device_class: str
     ago_ms: Millis
     times: int
 
@@ -82,7 +85,7 @@ class Customer:
 
 def _count(counters: dict[CounterKey, dict[int, int]], met: Met, catalog: Catalog, now: Millis) -> None:
     facts = catalog.by_id[met.offer].facts
-    key = (met.event, facts.offer_id, facts.campaign_id, facts.collection, met.placement, met.about, "phone")
+    key = (met.event, facts.offer_id, facts.campaign_id, facts.collection, met.placement, met.about, met.device_class)
     buckets = counters.setdefault(key, {})
     bucket = bucket_of(now - met.ago_ms)
     buckets[bucket] = buckets.get(bucket, 0) + met.times
@@ -176,11 +179,14 @@ def _one_met(draft: Draft, node: Node, offers: Collection[str]) -> Met | None:
     offer = sheet.choice(fields["offer"], "offer", offers, "UNKNOWN_OFFER") if "offer" in fields else None
     about = sheet.text(fields["about"], "about") if "about" in fields else ""
     placement = sheet.text(fields["placement"], "placement") if "placement" in fields else _ANYWHERE
+    device = (
+        sheet.choice(fields["device_class"], "device_class", DEVICES) if "device_class" in fields else None
+    ) or PHONE
     times = sheet.integer(fields["times"], "times", 1, MAX_TIMES) if "times" in fields else 1
     if offer is None or event is None or "ago" not in fields:
         return None
     ago_ms = _age(draft, fields["ago"], "ago", 0)
-    return Met(event, OfferId(offer), about or "", placement or _ANYWHERE, ago_ms, times or 1)
+    return Met(event, OfferId(offer), about or "", placement or _ANYWHERE, device, ago_ms, times or 1)
 
 
 def _friends(draft: Draft, node: Node | None) -> dict[str, int]:

@@ -17,6 +17,7 @@ STAYS = frozenset(
     {
         Code.CAP_CUSTOMER_REACHED,
         Code.CAP_BOOKING_REACHED,
+        Code.CAP_DEVICE_CLASS_REACHED,
         Code.CAP_SHARED_REACHED,
         Code.FALLBACK_ONLY,
         Code.QUIET_HOURS,

@@ -32,6 +32,11 @@ class Request(msgspec.Struct, frozen=True):
     """The booking the app is showing, if any."""
     channel: str = "app"
 
+    @property
+    def device_class(self) -> str:
+        """phone | tablet | desktop | other, as the app says it; empty if it does not."""
+        return str(self.context.get("context.device_class", ("",))[0])
+
 
 class Subject(msgspec.Struct, frozen=True):
     """What a candidate is about. `key` names it in counters, tokens and logs: `booking:b-771`, `` for nothing."""

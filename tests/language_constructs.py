@@ -16,7 +16,7 @@ from offers.template import FILTERS
 
 LAYERS = ("eligibility", "applicability", "suitability")
 TESTS = {*ALL_TESTS, *GROUPS, *LOCATION_KEYS, *MODIFIERS, "use"}
-WINDOWS = ("rolling", "calendar day", "calendar week", "calendar month", "lifetime", "voyage")
+WINDOWS = ("rolling", "calendar day", "calendar week", "calendar month", "lifetime", "visit", "voyage")
 ZONES = ("port", "customer")
 VENUES = ("here", "on_board")
 RELATIVE = ("before", "after from")
@@ -34,7 +34,7 @@ def whole() -> set[str]:
     found = set(_of_schema(_campaign(), ""))
     found |= {f"condition: {test}" for test in TESTS}
     for key in ("limits.window", "budget.window"):
-        found |= {f"{key}: {kind}" for kind in WINDOWS if key.startswith("limits") or not kind.startswith("voyage")}
+        found |= {f"{key}: {kind}" for kind in WINDOWS if key.startswith("limits") or not kind.startswith("v")}
     found |= {f"schedule.zone: {word}" for word in ZONES} | {f"schedule.until: {word}" for word in RELATIVE}
     found |= {f"filter: {word}" for word in FILTERS if word}
     found |= {f"{file}.yaml: {key}" for file, keys in FILES.items() for key in keys}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from offers.candidates import Candidates
 from offers.cap_index import NONE_TOUCHED, CapIndex
 from offers.capping import limit_reached, reached
-from offers.offer import Limit, Offer, RelativeTime, Suppression, Window
+from offers.offer import VISIT, Limit, Offer, RelativeTime, Suppression, Window
 from streams.instant import DAY_MS, HOUR_MS
 from streams.profile import MaskedProfile
 from streams.record import Subject
@@ -18,10 +18,10 @@ SUBJECTS = (Subject(""), Subject("booking:b1"))
 limits = st.builds(
     Limit,
     st.sampled_from(["exposed", "clicked"]),
-    st.sampled_from(["customer", "booking"]),
+    st.sampled_from(["customer", "booking", "device_class"]),
     st.sampled_from(["offer", "campaign", "collection", "all"]),
     st.integers(1, 3),
-    st.sampled_from([Window(), DAILY, Window("calendar", unit="day", zone="Europe/Rome")]),
+    st.sampled_from([Window(), DAILY, Window("calendar", unit="day", zone="Europe/Rome"), Window(VISIT)]),
 )
 suppressions = st.sampled_from(
     [Suppression("dismissed", for_ms=DAY_MS), Suppression("clicked", until=RelativeTime("sailing.departure", 0))]

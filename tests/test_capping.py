@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offers.capping import counted, reached, rule_out, since
+from offers.met import ANY, Apart
 from offers.offer import Limit, Offer, RelativeTime, Selector, Suppression, Window
 from offers.proposition import Code, Reason
 from streams.ids import CampaignId, Millis, OfferId
 from streams.instant import DAY_MS, HOUR_MS, MINUTE_MS, parse_instant
 from streams.profile import BUCKET_MS, CounterKey, MaskedProfile, bucket_of
-from streams.record import NOTHING, OfferFacts, Subject
+from streams.record import NOTHING, FactDict, OfferFacts, Subject
 from tests.catalogs import NOW, inputs, offer
 from tests.deciding import candidate, counters, happened
 
@@ -228,6 +229,24 @@ def test_counting_adds_up_placements_devices_and_subjects() -> None:
     each = offer("each")
     keys = [happened("exposed", each, about, placement) for about in ("", "booking:b1") for placement in ("a", "b")]
     profile = MaskedProfile(counters=counters(*[(key, NOW) for key in keys], (keys[0], NOW - DAY_MS)))
-    assert counted(profile, ("exposed", "offer", None), each.facts, None) == 5
-    assert counted(profile, ("exposed", "offer", None), each.facts, bucket_of(NOW)) == 4
-    assert counted(profile, ("exposed", "offer", "booking:b1"), each.facts, None) == 2
+    assert counted(profile, ("exposed", "offer", ANY), each.facts, None) == 5
+    assert counted(profile, ("exposed", "offer", ANY), each.facts, bucket_of(NOW)) == 4
+    assert counted(profile, ("exposed", "offer", Apart("booking:b1")), each.facts, None) == 2
+    tablet = (*keys[0][:6], "tablet")
+    other = MaskedProfile(counters=counters((tablet, NOW), *[(key, NOW) for key in keys]))
+    assert counted(other, ("exposed", "offer", Apart(device="tablet")), each.facts, None) == 1
+    assert counted(other, ("exposed", "offer", Apart("booking:b1", "phone")), each.facts, None) == 2
+
+
+def test_a_class_of_devices_counts_apart_and_who_does_not_say_theirs_is_held_to_all() -> None:
+    once = limited(Limit("exposed", "device_class", "offer", 1, where="o.yaml:20:5"))
+    profile = MaskedProfile(counters=counters((happened("exposed", once), NOW)))  # on a phone
+
+    def found(context: FactDict) -> Reason | None:
+        situation = inputs(profile=profile, context=context)
+        return rule_out(candidate(once, situation), situation)
+
+    reached_there = Reason(Code.CAP_DEVICE_CLASS_REACHED, "o.yaml:20:5", "exposed 1 of at most 1")
+    assert found({"context.device_class": ("phone", NOW)}) == reached_there
+    assert found({"context.device_class": ("tablet", NOW)}) is None
+    assert found({}) == reached_there

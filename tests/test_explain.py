@@ -133,6 +133,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
          "profile": MaskedProfile(counters=counters((happened("exposed", offer("o"), "booking:b1"), NOW)))},
         {"subjects": {BOOKINGS.key: (Subject("booking:b1"),)}},
     ),
+    "CAP_DEVICE_CLASS_REACHED": (
+        {"limits": (Limit("exposed", "device_class", "offer", 1),)},
+        {"profile": MaskedProfile(counters=counters((happened("exposed", offer("o")), NOW))),
+         "context": {"context.device_class": ("phone", NOW)}},
+        {"profile": MaskedProfile(counters=counters((happened("exposed", offer("o")), NOW))),
+         "context": {"context.device_class": ("tablet", NOW)}},
+    ),
     "SUPPRESSED": (
         {"suppress": (Suppression("dismissed", DAY_MS),)},
         {"profile": MaskedProfile(counters=counters((happened("dismissed", offer("o")), NOW - HOUR_MS)))}, {},
