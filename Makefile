@@ -6,7 +6,7 @@ ARGS ?=
 # processes of `make test`, each with servers of its own
 WORKERS ?= 2
 
-.PHONY: setup check test prove bench results demo serve coupons loadtest openapi clean
+.PHONY: setup check test prove prove-dask bench results demo serve coupons loadtest openapi clean
 
 setup: $(VENV)/.ready
 
@@ -25,6 +25,11 @@ test: setup             ## the tests, against real servers, under 8 minutes
 
 prove: setup            ## the long proofs; writes docs/performance.md
 	$(BIN)/python -m tests.prove $(ARGS)
+
+prove-dask: setup       ## the proof of `offing train --dask`; Dask and pandas are installed beside, for it alone
+	$(BIN)/python -m pip install -q --disable-pip-version-check --upgrade --target .offing/dask -c constraints.txt \
+		'dask[array]' distributed pandas
+	PYTHONPATH=.offing/dask $(BIN)/python -m tests.prove -k test_dask_fit $(ARGS)
 
 bench: setup            ## how fast: beside a bare FastAPI route and a hand-rolled service (ARGS=--quick: 90 s)
 	$(BIN)/python -m loadtests.bench $(ARGS)
