@@ -13,6 +13,7 @@ from offers import fresh_choices, learning, runtime
 from offers.models import ACTIVE_MOVED, Change, Models
 from scoring.card import Card
 from scoring.cross_validation import Progress
+from scoring.dask_fit import check_address
 from scoring.examples import from_lake
 from scoring.fit import Recipe, Run
 from scoring.fresh import until
@@ -49,6 +50,8 @@ class Asked:
     activate: Activate = Activate.GATE
     by: str = "offing train"
     recipe: Recipe = field(default_factory=Recipe)
+    dask: str = ""
+    """Address of a Dask scheduler; empty: trees grow here."""
 
 
 class Retrained(msgspec.Struct, frozen=True):
@@ -67,9 +70,12 @@ class Retrained(msgspec.Struct, frozen=True):
 def train(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
     """A new model, active or a candidate with the reason in the ledger.
 
-    Raises InvalidInput DATASET_TOO_SMALL, LOG_LINE, LOG_UNREADABLE, Retry LEDGER_UNAVAILABLE; OSError for a full disk:
+    Raises InvalidInput DATASET_TOO_SMALL, LOG_LINE, LOG_UNREADABLE, DASK_MISSING, Retry LEDGER_UNAVAILABLE,
+    DASK_UNREACHABLE, DASK_FAILED; OSError for a full disk:
     then what was active stays so, and no half of a model is left.
     """
+    if asked.dask:
+        check_address(asked.dask)
     if asked.activate is Activate.GATE:
         return _judged(settings, asked, progress)
     folder = learning.train(settings, asked.log, asked.now, _run(settings, asked), progress)
@@ -85,7 +91,7 @@ def train(settings: Settings, asked: Asked, progress: Progress) -> Retrained:
 
 
 def _run(settings: Settings, asked: Asked) -> Run:
-    return Run(seed=asked.seed, threads=settings.model_threads, recipe=asked.recipe)
+    return Run(seed=asked.seed, threads=settings.model_threads, recipe=asked.recipe, dask=asked.dask)
 
 
 def _judged(settings: Settings, asked: Asked, progress: Progress) -> Retrained:

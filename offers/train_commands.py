@@ -30,6 +30,7 @@ def train(  # noqa: PLR0913 - its options
         Activate, typer.Option(help="gate: if it beats the active model on the newest decisions.")
     ] = Activate.GATE,
     weights: Annotated[Weights, typer.Option(help="Of rows; by the inverse of the logged propensity.")] = Weights.NONE,
+    dask: Annotated[str, typer.Option(help="Scheduler of a Dask cluster that grows the trees: tcp://HOST:8786.")] = "",
     every: Annotated[str, typer.Option(help="Again and again, for example every 24h; SIGTERM ends it.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -38,14 +39,18 @@ def train(  # noqa: PLR0913 - its options
     configure_logging(settings.log_level)
     if not every:
         recipe = Recipe(weights=weights)
-        _once(settings, Asked(log, parse_instant(now) if now else None, seed, activate, recipe=recipe), as_json)
+        _once(
+            settings, Asked(log, parse_instant(now) if now else None, seed, activate, recipe=recipe, dask=dask), as_json
+        )
         return
     if log is not None or now:
         raise typer.BadParameter("--every learns from the lake as it grows; --log and --now are of one training")
     every_ms = duration_ms(every)
     if every_ms < MINUTE_MS:
         raise InvalidInput("EVERY", f"--every is {every}; expected at least 1 min, and 24h is usual")
-    nightly(settings, every_ms / 1000, ("--activate", activate, "--seed", str(seed), "--weights", weights))
+    nightly(
+        settings, every_ms / 1000, ("--activate", activate, "--seed", str(seed), "--weights", weights, "--dask", dask)
+    )
 
 
 def _once(settings: Settings, asked: Asked, as_json: bool) -> None:

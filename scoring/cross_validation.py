@@ -11,7 +11,7 @@ from scoring.calibration import Calibration, Method, best_method, cross_fitted, 
 from scoring.cold_start import Evidence, blend
 from scoring.dataset import Dataset
 from scoring.features import Rows
-from scoring.fit import Run, grow_to, seedling, without_history
+from scoring.fit import Run, growing, without_history
 from scoring.folds import Fold, by_customer, stratified
 from scoring.learnt_rates import as_served
 from scoring.metrics import Metrics, log_loss, measure
@@ -52,7 +52,7 @@ def cross_validate(
     """Grow trees on all folds but one, for each of them. `kind`: NEW or RETURNING."""
     made = (by_customer if kind == NEW else stratified)(dataset, folds, run.seed)
     margins = np.empty((len(run.recipe.rounds), len(dataset)))
-    with ThreadPoolExecutor(run.threads) as pool:
+    with ThreadPoolExecutor(1 if run.dask else run.threads) as pool:  # a cluster grows one booster at a time
         said = pool.map(lambda held_out: _said(dataset, held_out, kind, run), made)
         for number, (held_out, of_fold) in enumerate(zip(made, said, strict=True), 1):
             margins[:, held_out] = of_fold
@@ -66,14 +66,13 @@ def _said(dataset: Dataset, held_out: Fold, kind: str, run: Run) -> Rows:
     Once the loss has risen PATIENCE times in a row no more are grown: what was said then stands for later numbers too.
     """
     known = np.setdiff1d(np.arange(len(dataset)), held_out)
-    booster = seedling(dataset, known, run)
+    margins = growing(dataset, known, run)
     rows = as_served(dataset, known, held_out)
     asked = without_history(rows, dataset.features) if kind == NEW else rows
     said: list[Numbers] = []
     losses: list[float] = []
     for rounds in run.recipe.rounds:
-        grow_to(booster, rounds)
-        said.append(np.asarray(booster.predict(asked, raw_score=True, num_threads=1)))
+        said.append(margins(asked, rounds))
         losses.append(log_loss(dataset.outcome[held_out], sigmoid(said[-1]), dataset.weight[held_out]))
         if len(losses) > PATIENCE and losses[-PATIENCE - 1 :] == sorted(losses[-PATIENCE - 1 :]):
             break

@@ -18,6 +18,8 @@ from scoring.features import Rows
 from streams.errors import InvalidInput, Retry
 
 Numbers = NDArray[np.float64]
+Learnt = tuple[Rows, Numbers, Numbers]
+"""(n, columns) rows, (n,) outcomes, (n,) weights."""
 PATIENCE_S = 10
 """Until the cluster has answered, and until it has a worker."""
 LIBRARIES = ("dask.array", "distributed", "pandas")
@@ -28,17 +30,15 @@ def check_address(address: str) -> None:
     _client(address).close()
 
 
-def grow_on(
-    address: str, rows: Rows, outcome: Numbers, weight: Numbers, told: Mapping[str, object], rounds: int
-) -> lightgbm.Booster:
-    """Trees from (n, columns) rows by the workers of a cluster (`tcp://host:8786`), `told` as LightGBM's parameters.
+def grow_on(address: str, learnt: Learnt, told: Mapping[str, object], rounds: int) -> lightgbm.Booster:
+    """Trees by the workers of a cluster (`tcp://host:8786`), `told` as LightGBM's parameters.
 
     Raises InvalidInput DASK_MISSING, Retry DASK_UNREACHABLE, DASK_FAILED.
     """
     client = _client(address)
     try:
         workers = sorted(client.scheduler_info(n_workers=-1)["workers"])
-        parts = [_handed_out(client, values, workers) for values in (rows, outcome, weight)]
+        parts = [_handed_out(client, values, workers) for values in learnt]
         model = lightgbm.DaskLGBMClassifier(client=client, **_parameters(told, rounds))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")  # which nobody has set

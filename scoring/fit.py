@@ -1,12 +1,14 @@
 """Fit: rows and outcomes -> LightGBM trees. Deterministic: seed, rows and recipe decide every byte."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.dask_fit import grow_on
 from scoring.dataset import Dataset
 from scoring.features import FeatureList, Part, Rows
 from scoring.history import NOTHING
@@ -14,6 +16,7 @@ from scoring.learnt_rates import out_of_fold
 from scoring.weights import Weights
 from streams.bucket import tag
 
+Numbers = NDArray[np.float64]
 _RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
 
 
@@ -64,36 +67,25 @@ class Run:
 
 def grow(dataset: Dataset, spots: NDArray[np.intp], rounds: int, run: Run) -> lightgbm.Booster:
     """Trees from the rows at `spots`. With `run.dask` raises as dask_fit.grow_on does."""
-    return Growing(dataset, spots, run).to(rounds)
+    if run.dask:
+        rows, of_rows = learnt_from(dataset, spots, run)
+        learnt = rows, dataset.outcome[of_rows], dataset.weight[of_rows]
+        return grow_on(run.dask, learnt, parameters(dataset.features, run), rounds)
+    booster = seedling(dataset, spots, run)
+    grow_to(booster, rounds)
+    return booster
 
 
-class Growing:
-    """Trees from the rows at `spots`, of which more can be asked for. On a cluster all grow at once."""
+def growing(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> Callable[[Rows, int], Numbers]:
+    """(rows, number of trees) -> log odds, for numbers that do not go down. On a cluster all trees grow at once."""
+    booster = grow(dataset, spots, run.recipe.rounds[-1], run) if run.dask else seedling(dataset, spots, run)
 
-    def __init__(self, dataset: Dataset, spots: NDArray[np.intp], run: Run) -> None:
-        self._planted = dataset, spots, run
-        self._booster: lightgbm.Booster | None = None
-
-    def to(self, rounds: int) -> lightgbm.Booster:
-        """The booster once it has so many trees, or as many as help."""
-        dataset, spots, run = self._planted
-        if run.dask:
-            rows, of_rows = learnt_from(dataset, spots, run)
-            told = parameters(dataset.features, run)
-            return grow_on(run.dask, (rows, dataset.outcome[of_rows], dataset.weight[of_rows]), told, rounds)
-        if self._booster is None:
-            self._booster = seedling(dataset, spots, run)
-        grow_to(self._booster, rounds)
-        return self._booster
-
-    def margins(self, rows: Rows, rounds: int) -> Numbers:
-        """(n,) log odds after so many trees."""
-        dataset, spots, run = self._planted
-        if self._booster is None:
-            self._booster = self.to(run.recipe.rounds[-1]) if run.dask else seedling(dataset, spots, run)
+    def margins(rows: Rows, rounds: int) -> Numbers:
         if not run.dask:
-            grow_to(self._booster, rounds)
-        return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1, num_iteration=rounds))
+            grow_to(booster, rounds)
+        return np.asarray(booster.predict(rows, raw_score=True, num_threads=1, num_iteration=rounds))
+
+    return margins
 
 
 def grow_to(booster: lightgbm.Booster, rounds: int) -> None:
