@@ -210,11 +210,15 @@ class Activation:
             return Engine(catalog, prior(catalog.attributes))
         self._model_stamp = self._stamp_of_model(model)
         try:
-            return Engine(catalog, load_model(model, self._sources.artifacts, catalog.attributes))
+            propensity = load_model(model, self._sources.artifacts, catalog.attributes)
         except REFUSED as error:
             telemetry.RELOADS.labels("model", "refused").inc()
             logger.error("model %s cannot serve, the prior does: %s", model, error)
             return Engine(catalog, prior(catalog.attributes), (MODEL_UNAVAILABLE,))
+        if propensity.hindered:
+            telemetry.RELOADS.labels("model", "slower").inc()
+            logger.warning("model %s serves by its booster, several times slower: %s", model, propensity.hindered)
+        return Engine(catalog, propensity)
 
     def _stamp_of_model(self, model: str) -> Stamp:
         return stamp_of(_folder_of(model, self._sources.artifacts), every=True)

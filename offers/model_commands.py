@@ -101,12 +101,12 @@ def _check(settings: Settings, book: Ledger, model: str, change: Change) -> None
     """Raises NotFound MODEL_UNKNOWN, InvalidInput MODEL_INVALID or MODEL_PROTECTED, which is in the history then."""
     book.models.history(model)
     try:
-        form = load_model(model, settings.artifacts, learning.attributes(settings)).form
+        hindered = load_model(model, settings.artifacts, learning.attributes(settings)).hindered
     except InvalidInput as error:
         book.models.refuse(model, Change(change.by, change.now, f"{error.code} {error.message}"))
         raise
-    if form == "booster":
-        errors.print(f"[yellow]{model} has no compiled form for this processor: it serves more slowly[/yellow]")
+    if hindered:
+        errors.print(f"[yellow]{model} serves by its booster, several times slower: {escape(hindered)}[/yellow]")
 
 
 def _say_active(model: str, as_json: bool) -> None:

@@ -38,7 +38,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of the loss taken away by each column, the greatest first."""
     lightgbm: str
     target: str
-    """The processor the compiled object is for; empty: there is none."""
+    """What the compiled trees are for (scoring.compiled.TARGET); empty: there are none."""
     dependence: tuple[Dependence, ...] = ()
     """Of the most important columns; cards of earlier versions have none."""
     weights: str = ""

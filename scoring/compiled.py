@@ -1,6 +1,12 @@
-"""Compiled trees (lleaves): the booster's margins several times faster, for the processor they were compiled for."""
+"""Compiled trees: a model's masks, kept in its folder; the booster's margins to the last bit, many times faster.
 
-import platform
+The tables are the same for every processor of one byte order: they are made once, and serve everywhere. The code that
+evaluates them knows no model; each process has it made for the processor it runs on.
+"""
+
+import io
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,56 +14,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features import Rows
+from scoring.masks import Masks, NoMasks, masks_of
 from scoring.model_folder import COMPILED, MODEL, Compiled, digest
 
 try:
-    import lleaves
+    from scoring.masked_trees import MaskedTrees
 except ImportError:  # no llvmlite for this Python: the booster serves
-    lleaves = None
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 Margins = Callable[[Rows], NDArray[np.float64]]
-"""(n, features), C-contiguous -> (n,) log odds. Pure and thread-safe."""
-TARGETS = {"x86_64": "x86-64", "AMD64": "x86-64"}
-"""The baseline of each kind of machine: an object made on one runs on all of them. Others get no object."""
-AT_ONCE = 16
-"""Trees in one block of code."""
-NO_FEATURES = ""
-"""Naming only the CPU would keep the features of the host that compiles."""
+"""(n, features) -> (n,) log odds. Pure and thread-safe."""
+FORMAT = 1
+TARGET = f"masks-{FORMAT}-{sys.byteorder}"
+"""What the tables written here can serve: this format, processors of this byte order."""
 
 
 def compile_trees(folder: Path) -> Compiled | None:
-    """Write the compiled object beside the model's text; None where this machine or Python cannot."""
-    target = TARGETS.get(platform.machine())
-    if lleaves is None or target is None:
+    """Write the tables beside the model's text; None for trees that have none (`scoring.masks.NoMasks`)."""
+    try:
+        masks = masks_of((folder / MODEL).read_text())
+    except NoMasks:
         return None
-    _compiled(folder, target)
-    return Compiled(platform.machine(), target, NO_FEATURES, digest((folder / COMPILED).read_bytes()))
+    body = io.BytesIO()
+    np.savez(body, **{name: getattr(masks, name) for name in Masks.__slots__})
+    (folder / COMPILED).write_bytes(body.getvalue())
+    return Compiled(digest=digest(body.getvalue()), target=TARGET)
 
 
-def load_compiled(folder: Path, compiled: Compiled | None) -> Margins | None:
-    """The compiled object's function; None if there is none that is whole and for this machine."""
-    if lleaves is None or compiled is None or compiled.machine != platform.machine():
-        return None
-    path = folder / COMPILED
-    if not path.exists() or digest(path.read_bytes()) != compiled.digest:
-        return None
-    model = _compiled(folder, compiled.target_cpu)
-    return lambda rows: model.predict(rows, n_jobs=1)
+def load_compiled(folder: Path, compiled: Compiled | None, width: int) -> Margins:
+    """The margins by masks of rows with so many columns. Raises NoMasks, saying why not.
 
-
-def _compiled(folder: Path, target: str) -> "lleaves.Model":
-    """Compiles, or reads the object if it is there.
-
-    Inlined, since a call that hands over a hundred columns costs as much as a third of a tree; in blocks of AT_ONCE,
-    since the time to compile grows faster than they do. The small code model would save another eighth, but how near
-    each other code and constants are loaded is not promised.
+    Folders of earlier versions have no tables: they are made here then.
     """
-    model = lleaves.Model(model_file=str(folder / MODEL))
-    model.compile(
-        cache=str(folder / COMPILED),
-        raw_score=True,
-        fblocksize=AT_ONCE,
-        target_cpu=target,
-        target_cpu_features=NO_FEATURES,
-    )
-    return model
+    if not AVAILABLE:
+        raise NoMasks("there is no llvmlite for this Python")
+    if compiled is None or not compiled.target:
+        return MaskedTrees(masks_of((folder / MODEL).read_text()))
+    if compiled.target != TARGET:
+        raise NoMasks(f"{COMPILED} is for {compiled.target}, this is {TARGET}")
+    try:
+        body = (folder / COMPILED).read_bytes()
+    except OSError as error:
+        raise NoMasks(f"{COMPILED} cannot be read: {error.strerror}") from error
+    if digest(body) != compiled.digest:
+        raise NoMasks(f"{COMPILED} is not what was written: truncated or changed")
+    masks = _read(body)
+    if masks.width != width or not masks.whole():
+        raise NoMasks(f"{COMPILED} is not of this model")
+    return MaskedTrees(masks)
+
+
+def _read(body: bytes) -> Masks:
+    try:
+        with np.load(io.BytesIO(body)) as told:
+            return Masks(
+                width=int(told["width"]),
+                trees=int(told["trees"]),
+                columns=told["columns"],
+                first=told["first"],
+                edges=told["edges"],
+                lines=told["lines"],
+                leaves=told["leaves"],
+            )
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise NoMasks(f"{COMPILED} is not readable: {error}") from error

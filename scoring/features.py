@@ -74,6 +74,8 @@ class Propensity:
     """Compute beforehand what is computed once per offer: the first customers of a new catalog need not wait for it."""
     form: str = "prior"
     """`prior`, `booster` or `compiled`: what computes the scores; for metrics and messages, never for scores."""
+    hindered: str = ""
+    """Why the booster serves, in words; empty where it does not."""
     folder: Path | None = None
     """Where the model lies, for who explains it; None: it has no folder."""
 

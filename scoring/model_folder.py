@@ -2,7 +2,7 @@
 
 m-3f2a91c04d17/  manifest.json  model.txt  features.json  calibration.json  evidence.json  sample.npy
                  card.json  card.md  card.html and distribution.json (not in older ones)
-                 compiled.o (where it could be made)
+                 masks.npz (scoring.compiled; where the trees have masks)
                  verdict.json (what the gate found; not part of the model, so its name does not depend on it)
 """
 
@@ -30,18 +30,19 @@ CARD = "card.json"
 VERDICT = "verdict.json"
 DISTRIBUTION = "distribution.json"
 """Optional: folders of earlier versions have none, and drift from their training is not known."""
-COMPILED = "compiled.o"
+COMPILED = "masks.npz"
 _MEND = "train again with `offing train`, or activate another model; until then the prior serves"
 
 
 class Compiled(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The compiled object, for one kind of processor. Not part of the model's id: it computes the same."""
+    """The compiled trees, for one kind of processor. Not part of the model's id: they compute the same."""
 
-    machine: str
-    """As platform.machine() says, for example x86_64."""
-    target_cpu: str
-    target_features: str
     digest: str
+    target: str = ""
+    """As scoring.compiled.TARGET says; empty in folders of earlier versions, which say three other things instead."""
+    machine: str = ""
+    target_cpu: str = ""
+    target_features: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,7 +16,8 @@ from scoring.cold_start import Evidence, Starts, blend
 from scoring.compiled import Margins, load_compiled
 from scoring.features import FeatureList, Propensity, Rows, Scorable, Scores, check_protected, feature_list
 from scoring.lineup import lined_up
-from scoring.model_folder import CALIBRATION, EVIDENCE, FEATURES, MODEL, SAMPLE, check, invalid
+from scoring.masks import NoMasks
+from scoring.model_folder import CALIBRATION, COMPILED, EVIDENCE, FEATURES, MODEL, SAMPLE, Manifest, check, invalid
 from scoring.rows import Plan, plan, rows_of
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
@@ -42,6 +43,8 @@ class Model:
     evidence: Evidence
     form: str
     """`compiled` or `booster`."""
+    hindered: str
+    """Why it is not compiled."""
 
     def probability(self, rows: Rows, declared: Rows) -> Numbers:
         """(n,) calibrated, and pulled towards the declared means where an offer has little evidence.
@@ -94,11 +97,13 @@ def load(folder: Path, attributes: AttributeSet | None = None) -> Propensity:
         return Scores(model.probability(made, found.declared), made)
 
     features = model.plan.features
-    return Propensity(model.id, features.names, features.reads, score, model.plan.offers.meet, model.form, folder)
+    return Propensity(
+        model.id, features.names, features.reads, score, model.plan.offers.meet, model.form, model.hindered, folder
+    )
 
 
 def open_model(folder: Path) -> Model:
-    """Read and check a model folder. The compiled object serves if it agrees with the booster on the sample, else the
+    """Read and check a model folder. The compiled trees serve if they agree with the booster on the sample, else the
 
     booster does. Raises InvalidInput MODEL_INVALID.
     """
@@ -113,15 +118,15 @@ def open_model(folder: Path) -> Model:
         raise invalid(folder, str(error)) from error
     if booster.num_feature() != len(features.columns) or sample.shape[1:] != (len(features.columns) + 1,):
         raise invalid(folder, f"{MODEL} has {booster.num_feature()} columns, {FEATURES} {len(features.columns)}")
-    compiled = load_compiled(folder, manifest.compiled)
-    agrees = compiled is not None and _agree(compiled, sample)
+    margins, hindered = _fastest(folder, manifest, booster, sample)
     return Model(
         id=manifest.model,
         plan=ready,
-        margins=compiled if compiled is not None and agrees else _booster(booster),
+        margins=margins,
         calibration=_part(folder, CALIBRATION, Calibration),
         evidence=evidence,
-        form="compiled" if agrees else "booster",
+        form="booster" if hindered else "compiled",
+        hindered=hindered,
     )
 
 
@@ -132,6 +137,17 @@ def _whole(text: str) -> str:
     if not text.startswith("tree\n") or sizes is None or sum(map(int, sizes[1].split())) != end - first:
         raise ValueError(f"{MODEL} does not hold the trees it lists")
     return text
+
+
+def _fastest(folder: Path, manifest: Manifest, booster: lightgbm.Booster, sample: Rows) -> tuple[Margins, str]:
+    """The compiled trees, or the booster and why."""
+    try:
+        compiled = load_compiled(folder, manifest.compiled, booster.num_feature())
+    except NoMasks as error:
+        return _booster(booster), str(error)
+    if not _agree(compiled, sample):
+        return _booster(booster), f"{COMPILED} does not say what the booster says of {SAMPLE}"
+    return compiled, ""
 
 
 def _booster(booster: lightgbm.Booster) -> Margins:

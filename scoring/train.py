@@ -224,7 +224,7 @@ def _card(trained: Learnt, compiled: Compiled | None) -> card.Card:
         metrics=trained.judged.metrics,
         importance=importance,
         lightgbm=lightgbm.__version__,
-        target="" if compiled is None else compiled.target_cpu,
+        target="" if compiled is None else compiled.target,
         dependence=dependence(
             dataset.rows, dataset.features, [name for name, _ in importance[:DEPENDENCES]], trained.modelled
         ),

@@ -141,7 +141,9 @@ SNAPSHOT_BYTES = _gauge("offing_market_snapshot_bytes", "Size of the last market
 
 # What is active
 ACTIVE = _gauge("offing_active", "1 for the active revision and model.", "revision", "model", across=EACH)
-RELOADS = _counter("offing_reloads", "Swaps of revision or model: done or refused.", "what", "result")
+RELOADS = _counter(
+    "offing_reloads", "Swaps of revision or model: done, refused, or slower (not compiled).", "what", "result"
+)
 
 # How the active model is doing (offers.drift_watch)
 DRIFT_CHECKS = _counter("offing_drift_checks", "Looks for drift: done, or failed with the code in the log.", "result")

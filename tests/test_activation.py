@@ -11,7 +11,7 @@ import pytest
 from offers.activation import KEPT_CATALOGS, MODEL_UNAVAILABLE, Activation, Sources
 from offers.folder_watch import POLL_S, pause_s, stamp_of
 from offers.ledger import Ledger
-from scoring.model_folder import CALIBRATION, MANIFEST, MODEL
+from scoring.model_folder import CALIBRATION, COMPILED, MANIFEST, MODEL
 from streams import telemetry
 from streams.errors import InvalidInput, NotFound
 from tests.makers import NOW
@@ -291,6 +291,20 @@ def test_a_model_that_cannot_serve_leaves_the_prior_until_it_is_mended(
     shutil.copytree(model, followed.models / model.name, dirs_exist_ok=True)
     eventually(lambda: followed.model == model.name)
     assert followed.active.engine().degraded == ()
+
+
+def test_a_model_whose_compiled_trees_cannot_serve_is_served_by_its_booster_which_is_said(
+    followed: Followed, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(model, followed.models / model.name)
+    _cut(COMPILED)(followed.models / model.name)
+    slower = telemetry.RELOADS.labels("model", "slower")._value.get()
+    followed.activate(model)
+    eventually(lambda: followed.model == model.name)
+    engine = followed.active.engine()
+    assert (engine.propensity.form, engine.degraded) == ("booster", ())
+    assert telemetry.RELOADS.labels("model", "slower")._value.get() == slower + 1
+    assert f"model {model.name} serves by its booster, several times slower: {COMPILED} is not what" in caplog.text
 
 
 def test_what_is_bad_is_said_once_and_not_four_times_a_second(followed: Followed, model: Path) -> None:

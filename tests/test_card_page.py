@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scoring import card_page, plots
 from scoring.calibration import AS_IT_IS, Calibration
 from scoring.card import Card
+from scoring.compiled import TARGET
 from scoring.dependence import Dependence, DependencePoint
 from scoring.features import Column, FeatureList, Part, Transform
 from scoring.metrics import Decile, ReliabilityBin, deciles, measure
@@ -93,8 +94,8 @@ def test_the_page_has_every_number_and_name_of_the_card(folder: Path) -> None:
             assert told in text
         assert f"Reliability, {kind}" in text
         assert f"Gain by decile, {kind}" in text
-    target = "x86-64" if card.target else "booster"
-    for told in (card.data, *card.revisions, *card.models, "2026-11-18", "LightGBM", target):
+    assert card.target == TARGET
+    for told in (card.data, *card.revisions, *card.models, "2026-11-18", "LightGBM", TARGET):
         assert told in text
     for name in (*features.names, *(each.column for each in card.dependence)):
         assert name in text

@@ -22,7 +22,7 @@ from streams.record import DecisionInputs
 from tests.model_checks import ATTRIBUTES, CHECKS, TURNED, Made
 from tests.scoring_world import QUICK, world
 
-WITHOUT = pytest.mark.skipif(find_spec("lleaves") is None, reason="no lleaves")
+WITHOUT = pytest.mark.skipif(find_spec("llvmlite") is None, reason="no llvmlite")
 
 
 @dataclass(frozen=True, slots=True)

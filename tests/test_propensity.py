@@ -1,6 +1,8 @@
 """What the prior and the model folders say and refuse; what every kind must do is in tests/model_checks.py."""
 
+import io
 import shutil
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,17 +11,20 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.fit import Recipe, Run
 from scoring.model_folder import CALIBRATION, COMPILED, FEATURES, MODEL, digest, model_id
-from scoring.propensity import PARITY, load, open_model, prior
+from scoring.propensity import load, open_model, prior
+from scoring.train import train_from_examples
 from streams.attributes import Attribute, Kind, attribute_set
 from streams.errors import InvalidInput
 from streams.ids import OfferId
 from streams.record import NOTHING
 from tests.decision_log import inputs
 from tests.model_checks import equal, slate
-from tests.scoring_world import ATTRIBUTES, SPA, facts, trained
+from tests.scoring_world import ATTRIBUTES, SPA, facts, trained, world
 
-AVAILABLE = find_spec("lleaves") is not None
+AVAILABLE = find_spec("llvmlite") is not None
+NEEDED = pytest.mark.skipif(not AVAILABLE, reason="no llvmlite")
 
 
 @pytest.fixture(scope="module")
@@ -54,37 +59,104 @@ def test_a_model_has_learnt_tastes_and_a_new_offer_starts_as_declared(folder: Pa
     assert propensity.score(inputs(spa_visits="often"), [(new, NOTHING)]).probability[0] == pytest.approx(0.123)
 
 
-@pytest.mark.skipif(not AVAILABLE, reason="no lleaves")
-def test_the_compiled_trees_say_what_the_booster_says(folder: Path, tmp_path: Path) -> None:
+@NEEDED
+def test_the_compiled_trees_say_what_the_booster_says_to_the_last_bit(folder: Path, tmp_path: Path) -> None:
     plain = copied(folder, tmp_path)
     (plain / COMPILED).unlink()
     draw = np.random.default_rng(0)
     rows = draw.normal(scale=20, size=(500, len(open_model(folder).plan.features.columns)))
     rows[draw.random(rows.shape) < 0.3] = np.nan
-    difference = np.abs(open_model(folder).margins(rows) - open_model(plain).margins(rows))
-    assert difference.max() <= PARITY
+    compiled, booster = open_model(folder), open_model(plain)
+    assert (compiled.form, booster.form) == ("compiled", "booster")
+    assert compiled.margins(rows).tobytes() == booster.margins(rows).tobytes()
 
 
-@pytest.mark.skipif(not AVAILABLE, reason="no lleaves")
-@pytest.mark.parametrize("damage", ["truncated", "another machine", "disagrees"])
-def test_a_compiled_object_that_cannot_be_trusted_leaves_the_work_to_the_booster(
+def truncate(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    (copy / COMPILED).write_bytes((copy / COMPILED).read_bytes()[:-100])
+
+
+def remove(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    (copy / COMPILED).unlink()
+
+
+def for_another_processor(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    told["target"] = f"masks-1-{'big' if sys.byteorder == 'little' else 'little'}"
+
+
+def of_another_version(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    told["target"] = f"masks-2-{sys.byteorder}"
+
+
+def put(copy: Path, told: dict[str, str], body: bytes) -> None:
+    (copy / COMPILED).write_bytes(body)
+    told["digest"] = digest(body)
+
+
+def of_another_training(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    put(copy, told, (trained(scratch / "others", seed=5) / COMPILED).read_bytes())
+
+
+def no_tables(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    put(copy, told, b"PK, but nothing of the kind")
+
+
+def tables_that_do_not_fit_together(copy: Path, told: dict[str, str], scratch: Path) -> None:
+    with np.load(copy / COMPILED) as read:
+        arrays = {name: read[name] for name in read.files}
+    body = io.BytesIO()
+    np.savez(body, **arrays | {"columns": arrays["columns"] + 10_000})
+    put(copy, told, body.getvalue())
+
+
+DAMAGE: dict[str, tuple[Callable[[Path, dict[str, str], Path], None], str]] = {
+    "truncated": (truncate, "truncated or changed"),
+    "not there": (remove, "No such file"),
+    "for another processor": (for_another_processor, f"this is masks-1-{sys.byteorder}"),
+    "of another version": (of_another_version, f"is for masks-2-{sys.byteorder}"),
+    "of another training": (of_another_training, "does not say what the booster says"),
+    "no tables": (no_tables, "is not readable"),
+    "inconsistent": (tables_that_do_not_fit_together, "is not of this model"),
+}
+
+
+@NEEDED
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_compiled_trees_that_cannot_be_trusted_leave_the_work_to_the_booster(
     folder: Path, tmp_path: Path, damage: str
 ) -> None:
     copy = copied(folder, tmp_path)
     manifest = msgspec.json.decode((copy / "manifest.json").read_bytes())
-    if damage == "truncated":
-        (copy / COMPILED).write_bytes((copy / COMPILED).read_bytes()[:-100])
-    elif damage == "another machine":
-        manifest["compiled"]["machine"] = "pdp11"
-    else:
-        other = trained(tmp_path / "others", seed=5)
-        shutil.copy(other / COMPILED, copy / COMPILED)
-        manifest["compiled"]["digest"] = digest((copy / COMPILED).read_bytes())
+    spoilt, why = DAMAGE[damage]
+    spoilt(copy, manifest["compiled"], tmp_path)
     (copy / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     found = load(copy)
     assert (found.form, found.model) == ("booster", folder.name)
+    assert why in found.hindered
     made, items = slate()
-    assert equal(found.score(made, items), load(copy).score(made, items))
+    assert equal(found.score(made, items), load(folder).score(made, items))
+
+
+@NEEDED
+@pytest.mark.parametrize("machine", ["x86_64", "pdp11"])
+def test_a_model_compiled_by_an_earlier_version_has_its_masks_made_when_it_is_loaded(
+    folder: Path, tmp_path: Path, machine: str
+) -> None:
+    copy = copied(folder, tmp_path)
+    (copy / COMPILED).rename(copy / "compiled.o")
+    manifest = msgspec.json.decode((copy / "manifest.json").read_bytes())
+    manifest["compiled"] = {"machine": machine, "target_cpu": "x86-64", "target_features": "", "digest": "0" * 32}
+    (copy / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    found = load(copy)
+    assert (found.form, found.hindered) == ("compiled", "")
+    made, items = slate()
+    assert equal(found.score(made, items), load(folder).score(made, items))
+
+
+def test_trees_with_more_leaves_than_a_word_has_bits_are_the_boosters(tmp_path: Path) -> None:
+    recipe = Recipe(rounds=(3,), leaves=100, least_rows=1, learning_rate=0.3)
+    large = load(train_from_examples(world(), tmp_path, ATTRIBUTES, Run(0, 1, recipe)))
+    assert large.form == "booster"
+    assert "leaves, more than 64" in large.hindered or not AVAILABLE
 
 
 def spoil(path: Path, body: bytes) -> None:
