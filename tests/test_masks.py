@@ -49,8 +49,8 @@ def grown(forest: Forest, **told: object) -> lightgbm.Booster:
     rows[draw.random(rows.shape) < 0.2] = 0.0
     outcome = (np.nan_to_num(rows[:, 0]) + np.nan_to_num(rows[:, 1]) + draw.normal(size=300) > 0.5).astype(float)
     how = {"zero_as_missing": forest.missing == "zero", "use_missing": forest.missing != "none"}
-    params = QUIET | how | {"num_leaves": forest.leaves, "max_bin": forest.bins, "seed": forest.seed}
-    params = {"objective": "binary"} | params | told
+    size = {"num_leaves": forest.leaves, "max_bin": forest.bins, "seed": forest.seed}
+    params = {"objective": "binary"} | QUIET | how | size | told
     table = lightgbm.Dataset(rows, outcome, params=params, categorical_feature=list(forest.categories))
     booster = lightgbm.Booster(params, table)
     for _ in range(forest.trees):
