@@ -77,7 +77,7 @@ def of_others(of: Dataset, spots: Spots, row: int) -> list[float]:
         groups = [
             (*tried([spot for spot in which if at[spot] == level]), own[number])
             for number, which in enumerate(by_offer)
-            for level in range(levels + 1)
+            for level in range(levels)
         ]
         seen, accepted, _, towards = np.array([each for each in groups if each[2] >= 10]).T
         weight = evidence_around(seen, accepted, towards)
