@@ -1,5 +1,6 @@
 """Learnt rates: what others did with an offer, never what this customer did; the same when served as when learnt."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -14,6 +15,7 @@ from scoring import cross_validation, fit
 from scoring.cross_validation import NEW, RETURNING, cross_validate
 from scoring.dataset import Dataset, build, learn_features
 from scoring.encoding import UNSEEN
+from scoring.examples import Example, Examples
 from scoring.features import FeatureList, Part, Rows, Transform, check_protected, feature_list
 from scoring.fit import Run
 from scoring.learnt_rates import FOLDS, SALT, as_served, filled, learnt, out_of_fold, with_rates
@@ -27,6 +29,8 @@ from streams.bucket import bucket
 from streams.declared_features import EVERY, DeclaredFeatures, DeclaredRates
 from streams.errors import InvalidInput
 from streams.ids import OfferId
+from streams.instant import DAY_MS, HOUR_MS
+from tests.makers import NOW
 from tests.scoring_world import ATTRIBUTES, BAR, QUICK, VISITS, decided, examples, facts, passenger, subject, world
 
 BY = ("customer.bar_visits", "customer.newsletter")
@@ -180,7 +184,7 @@ def test_an_unknown_offer_has_the_mean_and_an_unknown_level_the_offers_own_rate(
     features = with_rates(dataset()).features
     columns = {column.name: column for column in features.columns}
     column = columns["rates.offer"]
-    made = decided(passenger(4), 1_763_740_800_000, 4, {})
+    made = decided(passenger(4), NOW, 4, {})
     strange = msgspec.structs.replace(
         made, profile=msgspec.structs.replace(made.profile, facts={"customer.bar_visits": ("daily", made.now)})
     )
@@ -270,3 +274,44 @@ def test_undeclared_there_are_none_and_of_strings_nobody_holds_neither() -> None
     told = partial(feature_list, by_town)
     assert told({"customer.town": ("Pisa",)}).of_part(Part.RATES)[0].name == "rates.offer.customer.town"
     assert told().of_part(Part.RATES) == ()
+
+
+PEOPLE, TURNS, MANY = 2_000, 6, 400
+
+
+def liked() -> list[Example]:
+    """400 offers, each with an appeal of its own and another at each level of one attribute, and nothing that tells
+
+    them apart but who took them; a few are shown often and most seldom, about 30 times in the median.
+    """
+    draw = np.random.default_rng(11)
+    appeal, at_level = draw.normal(-1.2, 1.0, MANY), draw.normal(0, 0.7, (MANY, len(VISITS)))
+    often = np.arange(1, MANY + 1) ** -0.7
+    shown = draw.permutation(MANY)[draw.choice(MANY, PEOPLE * TURNS, p=often / often.sum())]
+    offers = [facts(f"o{number:04d}", "nothing", float(number % 40)) for number in range(MANY)]
+    told = []
+    for number, spot in enumerate(shown.tolist()):
+        who, turn = divmod(number, TURNS)
+        made = decided(passenger(who), NOW - 3 * DAY_MS + turn * 5 * HOUR_MS + who * 1_000, number, {})
+        level = VISITS.index(str(made.profile.facts.get("customer.bar_visits", ("seldom", 0))[0]))
+        came = int(draw.random() < 1 / (1 + np.exp(-(appeal[spot] + at_level[spot, level]))))
+        told.append(Example(made, "prior", ((offers[spot], subject(5_000)),), (came,), (None,), (None,)))
+    return told
+
+
+@pytest.mark.prove
+def test_of_many_offers_with_an_appeal_of_their_own_rates_say_which(
+    record_property: Callable[[str, str], None],
+) -> None:
+    """New customers, so only others can tell; the default recipe."""
+    log: Examples = partial(list, liked())
+    found = []
+    for rates in (DeclaredRates(), DeclaredRates(offer=True), DeclaredRates(offer=True, by=BY[:1])):
+        attributes = replace(ATTRIBUTES, features=replace(EVERY, rates=rates))
+        known = build(log, learn_features(log, attributes))
+        margins = cross_validate(known, NEW, Run(0, 1)).margins
+        found.append(max(auc(known.outcome, each, known.weight) or 0.0 for each in margins))
+    without, alone, by_level = found
+    record_property("with", f"AUC {without:.3f}, {alone:.3f} with rates.offer, {by_level:.3f} with its level too")
+    assert alone > without + 0.04
+    assert by_level > alone + 0.005
