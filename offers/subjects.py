@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from offers.catalog import FOREVER, Catalog
+from offers.distance_facts import Distances
 from offers.layout_facts import FRIENDS_BOOKED
 from offers.market_names import MarketNames, against_recent
 from offers.market_view import departs_on
@@ -75,6 +76,7 @@ class _Binder:
         self.around = around
         self.names = catalog.market_names
         self.prior_prices = catalog.prior_prices
+        self.distances = Distances(catalog.places, around.whereabouts, catalog.attributes.features)
         self.consulted: set[str] = set()
         self.changes: set[Millis] = set()
         self._sailings: dict[str, FactDict] = {}
@@ -167,6 +169,7 @@ class _Binder:
             friends = friends_booked(self.around.profile, sailing.id, self.around.now)
             if friends is not None:
                 facts[FRIENDS_BOOKED] = (friends, self.around.now)
+            facts.update(self.distances.of_origin(facts, self.around.now))
             if self.names.recent:
                 facts.update(against_recent(facts, sailing, self.names, self.around.now))
             if self.prior_prices:
@@ -206,6 +209,7 @@ class _Binder:
         state = self.around.market.venues.get(key)
         if state is not None:
             facts["venue.free"] = (state.free, state.as_of)
+        facts.update(self.distances.of_venue(venue, now))
         return Subject(f"venue:{key}", facts, {"venue_id": key}, (f"venue:{key}",))
 
 

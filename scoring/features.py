@@ -17,6 +17,7 @@ from streams.declared_features import (
     CYCLES,
     FRIENDS_ON_LINE,
     RATE,
+    WHERE_LISTED,
     Declared,
     DeclaredFeatures,
     DeclaredHistory,
@@ -34,7 +35,6 @@ Vocabulary = Mapping[str, tuple[str, ...]]
 """Fact name, `offer.id` or `place.fence` -> the values that have a code, in code order. Others are unseen."""
 NO_VOCABULARY: Vocabulary = MappingProxyType({})
 OFFERS_RATE = "rates.offer"
-LINE = "sailing.line"
 COUNTERS = "counters"
 """What `reads` says for response history."""
 
@@ -220,7 +220,7 @@ def feature_list(
         *_of_offer(declared, vocabulary),
         *_of_offers_rate(declared),
         *_of_scopes(attributes, SUBJECT_SCOPES, (Part.SUBJECT, vocabulary)),
-        *_of_friends(declared),
+        *_where_listed(declared),
         *_of_history(declared.history),
         *_of_rates(declared.history, shrinkage),
         *_of_crosses(declared),
@@ -333,11 +333,12 @@ def _of_offer(declared: DeclaredFeatures, vocabulary: Vocabulary) -> Iterator[Co
         yield Column("offer.id", Part.OFFER, "offer.id", Transform.CODE, levels=known)
 
 
-def _of_friends(declared: DeclaredFeatures) -> Iterator[Column]:
-    how = declared.asked_for(FRIENDS_ON_LINE)
-    if how is not None:
-        column = Column(FRIENDS_ON_LINE, Part.SUBJECT, FRIENDS_ON_LINE, Transform.NUMBER, attribute=LINE)
-        yield msgspec.structs.replace(column, monotone=how.monotone)
+def _where_listed(declared: DeclaredFeatures) -> Iterator[Column]:
+    for name, attribute in WHERE_LISTED.items():
+        how = declared.asked_for(name)
+        if how is not None:
+            column = Column(name, Part.SUBJECT, name, Transform.NUMBER, attribute=attribute)
+            yield msgspec.structs.replace(column, monotone=how.monotone)
 
 
 def _of_history(declared: DeclaredHistory) -> Iterator[Column]:

@@ -7,12 +7,13 @@ named, so one friend who booked twice counts twice.
 
 from collections.abc import Sequence
 
-from scoring.features import LINE
 from streams.attributes import Facts
-from streams.declared_features import FRIENDS_ON_LINE
+from streams.declared_features import FRIENDS_ON_LINE, WHERE_LISTED
 from streams.ids import Millis
 from streams.profile import MaskedProfile, bucket_of
 from streams.profile_mask import FRIEND_BOOKED, SOCIAL
+
+LINE = WHERE_LISTED[FRIENDS_ON_LINE]
 
 
 def with_friends(subjects: Sequence[Facts], profile: MaskedProfile, now: Millis) -> list[Facts]:

@@ -14,9 +14,15 @@ CYCLES: Mapping[str, float] = MappingProxyType(
 """Facts that come round again: they get a sine and a cosine beside their raw value."""
 FRIENDS_ON_LINE = "sailing.friends_on_line"
 """How often friends booked the line of this sailing: a feature only where it is listed."""
-BESIDE = ("offer.id", "offer.starting_mean", "place.fence", "place.status", FRIENDS_ON_LINE)
+ORIGIN_DISTANCE, VENUE_DISTANCE = "sailing.origin_distance", "venue.distance"
+"""Metres from the customer to where this sailing leaves from, to this venue: features only where they are listed."""
+WHERE_LISTED: Mapping[str, str] = MappingProxyType(
+    {FRIENDS_ON_LINE: "sailing.line", ORIGIN_DISTANCE: "sailing.origin", VENUE_DISTANCE: "venue.kind"}
+)
+"""Feature of a subject that costs those who do not list it nothing -> an attribute that is known of such subjects."""
+BESIDE = ("offer.id", "offer.starting_mean", "place.fence", "place.status", *WHERE_LISTED)
 """Sources of features that are no attributes."""
-ORDERED = ("offer.starting_mean", FRIENDS_ON_LINE)
+ORDERED = ("offer.starting_mean", *WHERE_LISTED)
 """Those of them that are numbers."""
 AGAINST_RECENT = "against_recent"
 """A fare over its mean of the 30 days before (streams.fare_history), a fact beside the fare's own."""
@@ -106,7 +112,7 @@ class DeclaredFeatures:
         return None if named else Declared(monotone=MONOTONE.get(attribute, 0))
 
     def asked_for(self, name: str) -> Declared | None:
-        """Of one of BESIDE that is a feature only where it is listed."""
+        """How one of WHERE_LISTED becomes a column; None: it is not listed."""
         return None if self.listed is None else self.listed.get(name)
 
     def recent_of(self, fare: str, attribute: str) -> bool:
