@@ -17,7 +17,7 @@ from offers.live_market import LIVE, live_market
 from offers.market_source import MarketSource, of_file
 from offers.previewing import Wanted, preview
 from offers.publish_commands import add_publishing
-from offers.schema_file import page, write
+from offers.schema_file import CAMPAIGN, KINDS, page, write
 from offers.show_commands import show
 from streams.consumer import wall_clock
 from streams.errors import InvalidInput
@@ -83,15 +83,19 @@ def _source(market: str, now: Millis | None) -> MarketSource | None:
 @command
 def print_schema(
     folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Whose attributes it knows.")] = None,
-    kept: Annotated[bool, typer.Option("--write", help="Write it to DIR/schema/campaign.json.")] = False,
+    kept: Annotated[bool, typer.Option("--write", help="Write all of them to DIR/schema/.")] = False,
+    of: Annotated[str, typer.Option(help=f"What stands in the file: {', '.join(KINDS)}.")] = CAMPAIGN,
 ) -> None:
-    """The JSON Schema (2020-12) of a campaign file, with which editors complete and underline."""
+    """The JSON Schema (2020-12) of a campaign file, or one beside it, with which editors complete and underline."""
+    if of not in KINDS:
+        raise typer.BadParameter(f"--of is one of {', '.join(KINDS)}")
     if not kept:
-        sys.stdout.write(page(folder))
+        sys.stdout.write(page(folder, of))
     elif folder is None:
         raise typer.BadParameter("--write needs the folder to write into, DIR")
     else:
-        console.print(f"{escape(str(write(folder)))} is written", soft_wrap=True)
+        for file in write(folder):
+            console.print(f"{escape(str(file))} is written", soft_wrap=True)
 
 
 Model = Annotated[Path | None, typer.Option("--model", help="A model folder; else the declared starting propensities.")]

@@ -81,17 +81,19 @@ def schema(attributes: AttributeSet, names: Names = Names()) -> Schema:
         "language": {"const": LANGUAGE},
         "description": TEXT,
         "schedule": _schedule(),
-        "languages": _object({"write": _one_or_more(TEXT), "others": {"examples": [NOTHING], **TEXT}, "because": TEXT}),
+        "languages": object_of(
+            {"write": one_or_more(TEXT), "others": {"examples": [NOTHING], **TEXT}, "because": TEXT}
+        ),
         **dict.fromkeys(LAYERS, CONDITION),
         "offer": _offer(attributes),
         "price": _price(attributes),
-        "limits": _list(_limit(attributes)),
+        "limits": list_of(_limit(attributes)),
         "uses": _uses(attributes),
         "budget": _budget(),
-        "suppress": _one_or_more(_object({"after": {"enum": AFTER}, "for": DURATION, "until": TEXT}, ("after",))),
-        "consent": _object({"purposes": _one_or_more(TEXT), "channels": _one_or_more(TEXT)}),
-        "on_stop": _object({"shown": {"enum": SHOWN}, "reserved": {"enum": RESERVED}}),
-        "placements": _one_or_more(TEXT),
+        "suppress": one_or_more(object_of({"after": {"enum": AFTER}, "for": DURATION, "until": TEXT}, ("after",))),
+        "consent": object_of({"purposes": one_or_more(TEXT), "channels": one_or_more(TEXT)}),
+        "on_stop": object_of({"shown": {"enum": SHOWN}, "reserved": {"enum": RESERVED}}),
+        "placements": one_or_more(TEXT),
         "representation": _representation(),
         "text": {"type": "object", "minProperties": 1, "additionalProperties": _words()},
         "experiment": _experiment(attributes),
@@ -102,7 +104,7 @@ def schema(attributes: AttributeSet, names: Names = Names()) -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Offing campaign",
-        **_object({key: properties[key] for key in keys}, required),
+        **object_of({key: properties[key] for key in keys}, required),
         "$defs": {
             "condition": _condition(attributes, names.conditions),
             "location": _location(),
@@ -111,7 +113,8 @@ def schema(attributes: AttributeSet, names: Names = Names()) -> Schema:
     }
 
 
-def _object(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
+def object_of(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
+    """A mapping of these keys and no others."""
     return {
         "type": "object",
         "properties": dict(properties),
@@ -120,54 +123,56 @@ def _object(properties: Mapping[str, Schema], required: Iterable[str] = ()) -> S
     }
 
 
-def _list(items: Schema) -> Schema:
+def list_of(items: Schema) -> Schema:
+    """A list with something in it."""
     return {"type": "array", "items": items, "minItems": 1}
 
 
-def _one_or_more(items: Schema) -> Schema:
-    return {"anyOf": [items, _list(items)]}
+def one_or_more(items: Schema) -> Schema:
+    """One, or a list."""
+    return {"anyOf": [items, list_of(items)]}
 
 
 def _schedule() -> Schema:
-    return _object(
+    return object_of(
         {
             "from": {"examples": ["2026-11-21 15:00"], **TEXT},
             "until": {"examples": ["2026-11-22 09:00", "90 min before sailing.departure"], **TEXT},
             "zone": {"examples": ["Europe/Rome"], **TEXT},
-            "days": _one_or_more({"enum": DAYS}),
+            "days": one_or_more({"enum": DAYS}),
             "hours": {"examples": ["17:00-22:00"], **TEXT},
-            "season": _one_or_more(TEXT),
+            "season": one_or_more(TEXT),
         }
     )
 
 
 def _offer(attributes: AttributeSet) -> Schema:
-    mean = _object({"mean": SHARE, "evidence": {"type": "number", "minimum": 1}}, ("mean",))
+    mean = object_of({"mean": SHARE, "evidence": {"type": "number", "minimum": 1}}, ("mean",))
     about = [
         {"const": "booking"},
-        _object({"sailing": {"enum": SAILINGS}, "line": TEXT, "within": DURATION}, ("sailing",)),
-        _object({"venue": {"examples": ["here", "on_board"], **TEXT}}, ("venue",)),
+        object_of({"sailing": {"enum": SAILINGS}, "line": TEXT, "within": DURATION}, ("sailing",)),
+        object_of({"venue": {"examples": ["here", "on_board"], **TEXT}}, ("venue",)),
     ]
     own = {
-        attribute.name: _one_or_more(_value(attribute)) if attribute.kind is Kind.SET else _value(attribute)
+        attribute.name: one_or_more(_value(attribute)) if attribute.kind is Kind.SET else _value(attribute)
         for attribute in attributes.by_name.values()
         if attribute.scope == "offer"
     }
-    return _object(
+    return object_of(
         {
             "id": IDENTIFIER,
             "about": {"anyOf": about},
             "collection": IDENTIFIER,
             "starting_propensity": {"anyOf": [SHARE, mean]},
-            "value": {"anyOf": [MONEY, _object({"amount": MONEY, "margin": SHARE})]},
+            "value": {"anyOf": [MONEY, object_of({"amount": MONEY, "margin": SHARE})]},
             "lever": LEVER,
             "ttl": DURATION,
-            "goal": _object({"event": {"enum": GOALS}, "within": DURATION}),
-            "attributes": _object(own),
+            "goal": object_of({"event": {"enum": GOALS}, "within": DURATION}),
+            "attributes": object_of(own),
             "fallback": FLAG,
             "exclusive": IDENTIFIER,
-            "tags": _one_or_more(IDENTIFIER),
-            "not_with": _one_or_more(IDENTIFIER),
+            "tags": one_or_more(IDENTIFIER),
+            "not_with": one_or_more(IDENTIFIER),
         },
         ("id",),
     )
@@ -180,7 +185,7 @@ def _price(attributes: AttributeSet) -> Schema:
         if attribute.kind is Kind.MONEY and attribute.scope != "offer"
         for name in _facts(attribute)
     ]
-    return _object(
+    return object_of(
         {
             "from": {"enum": names} if names else TEXT,
             "amount": MONEY,
@@ -196,7 +201,7 @@ def _price(attributes: AttributeSet) -> Schema:
 
 def _uses(attributes: AttributeSet) -> Schema:
     things = {
-        name: _object(
+        name: object_of(
             {
                 **({stock.by: {"enum": stock.keys}} if stock.by is not None else {}),
                 "quantity": {"type": "integer", "minimum": 1},
@@ -207,18 +212,18 @@ def _uses(attributes: AttributeSet) -> Schema:
         )
         for name, stock in stocks(attributes).items()
     }
-    return _object({**things, "strict": FLAG})
+    return object_of({**things, "strict": FLAG})
 
 
 def _budget() -> Schema:
     keys = {"amount": MONEY, "per": {"enum": PAID_PER}, "window": WINDOW, "strict": FLAG}
-    return _object({**keys, "cost": {"anyOf": [MONEY, {"const": "discount"}]}}, ("amount",))
+    return object_of({**keys, "cost": {"anyOf": [MONEY, {"const": "discount"}]}}, ("amount",))
 
 
 def _limit(attributes: AttributeSet) -> Schema:
     names = [name for name, each in attributes.by_name.items() if each.scope == "customer" and each.kind in COUNTED_BY]
-    by_value = _object({"attribute": {"enum": names} if names else TEXT}, ("attribute",))
-    return _object(
+    by_value = object_of({"attribute": {"enum": names} if names else TEXT}, ("attribute",))
+    return object_of(
         {
             "count": {"enum": list(COUNTED)},
             "per": {"anyOf": [{"enum": PER}, by_value]},
@@ -234,14 +239,14 @@ def _limit(attributes: AttributeSet) -> Schema:
 
 def _representation() -> Schema:
     look: Mapping[str, Schema] = dict.fromkeys(REPRESENTATION_KEYS, TEXT)
-    return _object({**look, AT: _by_placement(_object(look))}, REPRESENTATION_KEYS)
+    return object_of({**look, AT: _by_placement(object_of(look))}, REPRESENTATION_KEYS)
 
 
 def _words() -> Schema:
     """What an app shows, or a text message says, or both."""
     texts: Mapping[str, Schema] = {key: {**TEXT, "maxLength": most} for key, most in MAX_TEXTS.items()}
     needed = [{"required": list(keys)} for keys in (TEXT_KEYS, SMS_KEYS)]
-    return {**_object({**texts, AT: _by_placement(_object(texts))}), "anyOf": needed}
+    return {**object_of({**texts, AT: _by_placement(object_of(texts))}), "anyOf": needed}
 
 
 def _by_placement(what: Schema) -> Schema:
@@ -249,31 +254,31 @@ def _by_placement(what: Schema) -> Schema:
 
 
 def _experiment(attributes: AttributeSet) -> Schema:
-    words = _object({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS})
+    words = object_of({key: {**TEXT, "maxLength": MAX_TEXTS[key]} for key in TEXT_KEYS})
     known = {
         "share": SHARE,
         "price": _price(attributes),
         "text": {"type": "object", "additionalProperties": words},
-        "offer": _object({"lever": LEVER}),
-        "representation": _object({"image": TEXT}),
+        "offer": object_of({"lever": LEVER}),
+        "representation": object_of({"image": TEXT}),
     }
-    arm = _object({key: known[key] for key in ARM_KEYS}, ("share",))
+    arm = object_of({key: known[key] for key in ARM_KEYS}, ("share",))
     names = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [SHARE, arm]}}
-    step = _object({"from": TEXT, "share": SHARE}, ("from", "share"))
+    step = object_of({"from": TEXT, "share": SHARE}, ("from", "share"))
     parts = {
-        "id": IDENTIFIER, "holdout": SHARE, "arms": names, "ramp": _list(step), "others": {"enum": OTHERS_SEE},
+        "id": IDENTIFIER, "holdout": SHARE, "arms": names, "ramp": list_of(step), "others": {"enum": OTHERS_SEE},
     }  # fmt: skip
-    return {**_object({key: parts[key] for key in EXPERIMENT_KEYS}, ("id",)), "minProperties": 2}
+    return {**object_of({key: parts[key] for key in EXPERIMENT_KEYS}, ("id",)), "minProperties": 2}
 
 
 def _location() -> Schema:
     known = {
         "within": {"type": "string", "pattern": WITHIN, "examples": ["30 km of port:ITLIV"]},
-        "inside": _one_or_more({"examples": ["fence:elba"], **TEXT}),
+        "inside": one_or_more({"examples": ["fence:elba"], **TEXT}),
         "min_confidence": {"enum": [1, 2, 3]},
         **MODIFIERS,
     }
-    return _object({key: known[key] for key in LOCATION_KEYS})
+    return object_of({key: known[key] for key in LOCATION_KEYS})
 
 
 def _condition(attributes: AttributeSet, conditions: tuple[str, ...]) -> Schema:
@@ -286,13 +291,13 @@ def _condition(attributes: AttributeSet, conditions: tuple[str, ...]) -> Schema:
     for short, asked in scopes["sailing"].items():
         names[f"{ALIAS}{short}"] = asked
         scopes["booking"][f"sailing.{short}"] = asked
-    scopes["booking"]["sailing"] = _object(scopes["sailing"])
-    groups: dict[str, Schema] = dict.fromkeys(GROUPS, _list(CONDITION))
+    scopes["booking"]["sailing"] = object_of(scopes["sailing"])
+    groups: dict[str, Schema] = dict.fromkeys(GROUPS, list_of(CONDITION))
     if conditions:
-        groups[USE] = _one_or_more({"enum": conditions, "description": "A condition of conditions.yaml."})
-    subjects = {scope: _object(facts) for scope, facts in scopes.items()}
-    known = _object({**groups, **names, **subjects, "booking.sailing": _object(scopes["sailing"])})
-    return {"anyOf": [known, _list(CONDITION)]}
+        groups[USE] = one_or_more({"enum": conditions, "description": "A condition of conditions.yaml."})
+    subjects = {scope: object_of(facts) for scope, facts in scopes.items()}
+    known = object_of({**groups, **names, **subjects, "booking.sailing": object_of(scopes["sailing"])})
+    return {"anyOf": [known, list_of(CONDITION)]}
 
 
 def _asked_of(attributes: AttributeSet) -> dict[str, Schema]:
@@ -314,12 +319,12 @@ def _facts(attribute: Attribute) -> tuple[str, ...]:
 def _asked(attribute: Attribute, keyed: bool) -> Schema:
     """What a condition may say of an attribute."""
     value = _value(attribute)
-    forms: Mapping[str, Schema] = {"exists": FLAG, **dict.fromkeys(("in", "not_in"), _list(value))}
-    members = dict.fromkeys(("has_any", "has_all", "has_none"), _list(value))
+    forms: Mapping[str, Schema] = {"exists": FLAG, **dict.fromkeys(("in", "not_in"), list_of(value))}
+    members = dict.fromkeys(("has_any", "has_all", "has_none"), list_of(value))
     tests = {test: {**forms, **members}.get(test, value) for test in ALL_TESTS if test in askable(attribute)}
     if keyed and attribute.by is not None:
-        return _object({attribute.by: {"enum": attribute.keys}, **tests, **MODIFIERS}, (attribute.by,))
-    asked = _object({**tests, **MODIFIERS})
+        return object_of({attribute.by: {"enum": attribute.keys}, **tests, **MODIFIERS}, (attribute.by,))
+    asked = object_of({**tests, **MODIFIERS})
     return {"anyOf": [value, asked]} if "is" in tests else asked
 
 

@@ -55,7 +55,8 @@ LATER = frozenset(
      "redeemed", "reward", "score", "shown"}
 )  # fmt: skip
 """What a log says of a decision and its items, and what a decision cannot know yet."""
-_WINDOWS = {"24 h": "24h", "7 d": "7d", "ever": "ever"}
+SPANS = {"24 h": "24h", "7 d": "7d", "ever": "ever"}
+"""Windows of the history as the file writes them -> as columns are named."""
 
 
 def read_features(file: Path, attributes: AttributeSet, path: str = FILE) -> tuple[DeclaredFeatures, list[Finding]]:
@@ -190,12 +191,12 @@ class _Reader:
     def history(self, node: Node) -> DeclaredHistory:
         fields = self.sheet.fields(node, "history", ("about", "responses", "windows"))
         usual = EVERY.history
-        windows = self.some(fields, "windows", tuple(_WINDOWS))
+        windows = self.some(fields, "windows", tuple(SPANS))
         responses = self.some(fields, "responses", (*RESPONSES, RATE)) or (*usual.responses, RATE)
         return DeclaredHistory(
             about=self.some(fields, "about", LEVELS) or usual.about,
             responses=tuple(response for response in responses if response != RATE),
-            windows=tuple(_WINDOWS[window] for window in windows) or usual.windows,
+            windows=tuple(SPANS[window] for window in windows) or usual.windows,
             rate=RATE in responses,
         )
 

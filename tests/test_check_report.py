@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from offers.cli import app
+from offers.schema_file import KINDS
 
 DEPLOYMENT = Path(__file__).parent / "deployment"
 CAMPAIGN = Path("campaigns", "cabin-upgrade.yaml")
@@ -166,7 +167,7 @@ def test_the_schema_without_a_folder_takes_any_attribute_but_knows_the_keys(fold
 
 def test_the_schema_is_written_where_the_files_name_it(folder: Path) -> None:
     done = run("schema", "ferry", "--write")
-    assert (done.exit_code, done.stdout) == (0, "ferry/schema/campaign.json is written\n")
+    assert (done.exit_code, done.stdout) == (0, "".join(f"ferry/schema/{kind}.json is written\n" for kind in KINDS))
     assert (folder / "schema" / "campaign.json").read_text() == run("schema", "ferry").stdout
     assert run("check", "ferry").stdout.splitlines()[-1] == "4 campaigns are good"
 
