@@ -5,9 +5,10 @@ one decision do, only what differs is worked for:
 
 1. Columns that are the same in all rows are looked up and ANDed once (`shared`).
 2. The others are taken TOGETHER at a time. A row that has the same values there as an earlier one (found by a hash,
-   then compared) takes what was ANDed for that one (`found`); lines are looked up for new values only.
-3. The lowest bit of each word (`alive`) names the leaf. ABREAST rows are added up at once, since each addition waits
-   for the one before it. The order of the trees is kept: the sums are LightGBM's to the last bit.
+   then compared) takes what was found for that one (`found`); lines are looked up for new values only.
+3. What was found for a row is ANDed (`alive`); the lowest bit of each word names the leaf. ABREAST rows are added up at
+   once, since each addition waits for the one before it. The order of the trees is kept: the sums are LightGBM's to the
+   last bit.
 
 Importing this raises ImportError where there is no llvmlite.
 """
@@ -25,6 +26,8 @@ from scoring.masks import LINE
 TOGETHER = 8
 """Columns compared as one."""
 ABREAST = 4
+PACK = 8
+"""Edges compared at once."""
 SLOT_BITS = 8
 """Of the hash that finds earlier rows."""
 _EMPTY = -1
@@ -32,14 +35,19 @@ _MIX = 0x9E3779B97F4A7C15
 """The golden ratio in 64 bits (Knuth, The Art of Computer Programming 3, section 6.4)."""
 
 _SIZES = ("width", "places", "tiles", "trees")
-_ARRAYS = ("columns", "first", "edges", "lines", "leaves", "differs", "varying", "slots", "shared", "found", "alive")
+_ARRAYS = (
+    *("columns", "begins", "packs", "edges", "lines", "leaves"),
+    *("differs", "varying", "slots", "shared", "found", "sources", "alive"),
+)
 
 
 class Work(Structure):
     """What the code is given: a model's tables as in `scoring.masks.Masks`, and the room of one thread.
 
-    `tiles` are the cache lines of a line. differs (width,), varying (places,), slots (2 ** SLOT_BITS,) are int64;
-    shared is one line, found and alive have as many as there are rows, and up to ABREAST - 1 more.
+    columns (places,); begins and packs (places + 1,), where each place's lines and packs of edges begin; edges
+    (packs, PACK), from a cache line's beginning on, filled up with infinity; lines and leaves as they are.
+    `tiles` are the cache lines of a line. differs (width,), varying (places,), slots (2 ** SLOT_BITS,) and
+    sources (groups, n) are int64; of lines, shared is one, found (groups x n,), alive (ABREAST,).
     """
 
     _fields_ = [*((name, c_int64) for name in _SIZES), *((name, c_void_p) for name in _ARRAYS)]
@@ -49,9 +57,11 @@ Margins = Callable[[object, int, int, int], None]
 """(pointer to Work, address of rows (n, width) of float64, n, address of n + ABREAST - 1 sums)"""
 
 _I64 = ir.IntType(64)
+_I32 = ir.IntType(32)
 _F64 = ir.DoubleType()
 _TILE = ir.VectorType(_I64, LINE // 8)
-_OF = {"edges": _F64, "leaves": _F64, "lines": _TILE, "shared": _TILE, "found": _TILE, "alive": _TILE}
+_EDGES = ir.VectorType(_F64, PACK)
+_OF = {"edges": _EDGES, "leaves": _F64, "lines": _TILE, "shared": _TILE, "found": _TILE, "alive": _TILE}
 _WORK = ir.LiteralStructType([_I64] * len(_SIZES) + [_OF.get(name, _I64).as_pointer() for name in _ARRAYS])
 
 
@@ -154,16 +164,21 @@ def _margins(module: ir.Module, name: str, bits: int) -> None:
     for argument in (work, rows, sums):
         argument.add_attribute("noalias")
     builder = ir.IRBuilder(function.append_basic_block())
-    fields = [builder.load(builder.gep(work, [_I64(0), ir.IntType(32)(n)])) for n in range(len(_WORK.elements))]
+    fields = [builder.load(builder.gep(work, [_I64(0), _I32(n)])) for n in range(len(_WORK.elements))]
     code = _Code(builder, dict(zip((*_SIZES, *_ARRAYS), fields, strict=True)), rows, count)
     _find_differences(code)
     varying = _share(code)
-    whole = builder.and_(builder.add(count, _I64(ABREAST - 1)), _I64(-ABREAST))
-    with code.each(whole) as number, code.each(code.work["tiles"]) as tile:
-        code.put(code.get("shared", tile), code.line("alive", number), tile)
+    known, groups = code.variable(_I64(0)), code.variable(_I64(0))
     with code.each(varying, step=TOGETHER) as begin:
-        _and_group(code, begin, varying)
-    with code.each(whole, step=ABREAST) as number:
+        sources = code.at("sources", builder.mul(builder.load(groups), count))
+        _find_group(code, _span(code, begin, varying), (sources, known))
+        code.add(_I64(1), groups)
+    with code.each(count, step=ABREAST) as number:
+        with code.each(_I64(ABREAST)) as beside:
+            last = builder.sub(count, _I64(1))
+            row = builder.add(number, beside)
+            row = builder.select(builder.icmp_signed("<", row, last), row, last)  # those beyond it are the last again
+            _and_groups(code, row, builder.load(groups), code.line("alive", beside))
         _add_up(code, number, (sums, bits))
     builder.ret_void()
 
@@ -199,14 +214,16 @@ def _share(code: _Code) -> ir.Value:
 
 def _line_of(code: _Code, place: ir.Value, row: ir.Value) -> ir.Value:
     """The table's line for a row's value at a place: behind as many edges as are below it, or the last, for NaN."""
+    builder, behind = code.ir, code.ir.add(place, _I64(1))
     value = code.get(row, code.get("columns", place))
-    begin, end = code.get("first", place), code.get("first", code.ir.add(place, _I64(1)))
-    edges = code.variable(_I64(0))
-    with code.each(end, begin) as edge:
-        code.add(code.ir.zext(code.ir.fcmp_ordered("<", code.get("edges", edge), value), _I64), edges)
-    last = code.ir.add(code.ir.sub(end, begin), _I64(1))
-    spot = code.ir.select(code.ir.fcmp_unordered("uno", value, value), last, code.ir.load(edges))
-    return code.line("lines", code.ir.add(code.ir.add(begin, code.ir.shl(place, _I64(1))), spot))
+    alike = builder.insert_element(ir.Constant(_EDGES, ir.Undefined), value, _I32(0))
+    alike = builder.shuffle_vector(alike, alike, ir.Constant(ir.VectorType(_I32, PACK), [0] * PACK))
+    spot = code.variable(code.get("begins", place))
+    with code.each(code.get("packs", behind), code.get("packs", place)) as pack:
+        below = builder.bitcast(builder.fcmp_ordered("<", code.get("edges", pack), alike), ir.IntType(PACK))
+        code.add(builder.zext(builder.ctpop(below), _I64), spot)
+    last = builder.sub(code.get("begins", behind), _I64(1))
+    return code.line("lines", builder.select(builder.fcmp_unordered("uno", value, value), last, builder.load(spot)))
 
 
 def _and_line(code: _Code, line: ir.Value, into: ir.Value) -> None:
@@ -214,30 +231,45 @@ def _and_line(code: _Code, line: ir.Value, into: ir.Value) -> None:
         code.put(code.ir.and_(code.get(into, tile), code.get(line, tile)), into, tile)
 
 
-def _and_group(code: _Code, begin: ir.Value, varying: ir.Value) -> None:
-    """alive: the lines of up to TOGETHER varying columns, for every row."""
-    builder = code.ir
-    least = builder.icmp_signed("<", builder.add(begin, _I64(TOGETHER)), varying)
-    end = builder.select(least, builder.add(begin, _I64(TOGETHER)), varying)
+_Span = tuple[ir.Value, ir.Value]
+"""Of `varying`."""
+
+
+def _span(code: _Code, begin: ir.Value, varying: ir.Value) -> _Span:
+    end = code.ir.add(begin, _I64(TOGETHER))
+    return begin, code.ir.select(code.ir.icmp_signed("<", end, varying), end, varying)
+
+
+def _find_group(code: _Code, span: _Span, into: tuple[ir.Value, ir.Value]) -> None:
+    """found: the AND of the lines of up to TOGETHER varying columns, for every row that has values of its own there.
+
+    `into`: the group's sources, which are the places in `found` by row; and how many places are taken.
+    """
+    builder, (sources, known) = code.ir, into
     with code.each(_I64(1 << SLOT_BITS)) as slot:
         code.put(_I64(_EMPTY), "slots", slot)
     with code.each(code.count) as number:
         row = code.row(number)
-        slot = code.at("slots", _hash(code, row, (begin, end)))
-        source = code.variable(builder.load(slot))
-        differs = code.variable(_I64(1))
-        with builder.if_then(builder.icmp_signed("!=", builder.load(source), _I64(_EMPTY))):
-            earlier = code.row(builder.load(source))
-            builder.store(_differences(code, row, earlier, (begin, end)), differs)
+        slot = code.at("slots", _hash(code, row, span))
+        earlier, differs = builder.load(slot), code.variable(_I64(1))
+        with builder.if_then(builder.icmp_signed("!=", earlier, _I64(_EMPTY))):
+            builder.store(_differences(code, row, code.row(earlier), span), differs)
+            code.put(code.get(sources, earlier), sources, number)
         with builder.if_then(builder.icmp_unsigned("!=", builder.load(differs), _I64(0))):
-            _look_up(code, row, (begin, end), code.line("found", number))
+            place = builder.load(known)
+            _look_up(code, row, span, code.line("found", place))
+            code.put(place, sources, number)
             builder.store(number, slot)
-            builder.store(number, source)
-        _and_line(code, code.line("found", builder.load(source)), code.line("alive", number))
+            code.add(_I64(1), known)
 
 
-_Span = tuple[ir.Value, ir.Value]
-"""Of `varying`."""
+def _and_groups(code: _Code, row: ir.Value, groups: ir.Value, into: ir.Value) -> None:
+    """What was found for a row, and what all rows share."""
+    with code.each(code.work["tiles"]) as tile:
+        code.put(code.get("shared", tile), into, tile)
+    with code.each(groups) as group:
+        source = code.get("sources", code.ir.add(code.ir.mul(group, code.count), row))
+        _and_line(code, code.line("found", source), into)
 
 
 def _hash(code: _Code, row: ir.Value, span: _Span) -> ir.Value:
@@ -279,10 +311,10 @@ def _look_up(code: _Code, row: ir.Value, span: _Span, into: ir.Value) -> None:
 
 
 def _add_up(code: _Code, number: ir.Value, into: tuple[ir.Value, int]) -> None:
-    """The sums of ABREAST rows from `number` on."""
+    """The sums of the ABREAST rows from `number` on."""
     sums, bits = into
     builder, word = code.ir, ir.IntType(bits)
-    lines = [code.line("alive", builder.add(number, _I64(beside))) for beside in range(ABREAST)]
+    lines = [code.line("alive", _I64(beside)) for beside in range(ABREAST)]
     words = [builder.bitcast(line, word.as_pointer()) for line in lines]
     added = [code.variable(_F64(0.0)) for _ in words]
     with code.each(code.work["trees"]) as tree:

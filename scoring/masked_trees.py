@@ -2,13 +2,14 @@
 
 from ctypes import byref
 from threading import local
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from scoring.features import Rows
-from scoring.mask_code import ABREAST, SLOT_BITS, Work, compiled
-from scoring.masks import LINE, Masks, Numbers
+from scoring.mask_code import ABREAST, PACK, SLOT_BITS, TOGETHER, Work, compiled
+from scoring.masks import LINE, Masks, Numbers, Spots
 
 AT_ONCE = 128
 """Rows worked on before the next: bounds what a thread holds."""
@@ -19,7 +20,10 @@ class MaskedTrees:
 
     def __init__(self, masks: Masks) -> None:
         self._masks = masks
-        self._lines = _aligned(masks.lines)
+        self._lines = _lines(len(masks.lines), masks.lines.shape[1], masks.lines.dtype)
+        self._lines[...] = masks.lines
+        self._begins = masks.first + 2 * np.arange(len(masks.first))
+        self._packs, self._edges = _packed(masks)
         self._margins = compiled(masks.leaves.shape[1])
         self._local = local()
 
@@ -40,18 +44,21 @@ class MaskedTrees:
 
     def _room(self) -> Work:
         masks, line = self._masks, self._lines.shape[1] * self._lines.itemsize
+        groups = -(-len(masks.columns) // TOGETHER)
         arrays = {
             "columns": masks.columns,
-            "first": masks.first,
-            "edges": masks.edges,
+            "begins": self._begins,
+            "packs": self._packs,
+            "edges": self._edges,
             "lines": self._lines,
             "leaves": masks.leaves,
             "differs": np.empty(masks.width, np.int64),
             "varying": np.empty(len(masks.columns), np.int64),
             "slots": np.empty(1 << SLOT_BITS, np.int64),
-            "shared": _aligned(np.empty(line, np.uint8)),
-            "found": _aligned(np.empty((AT_ONCE, line), np.uint8)),
-            "alive": _aligned(np.empty((AT_ONCE, line), np.uint8)),
+            "shared": _lines(1, line),
+            "found": _lines(groups * AT_ONCE, line),  # so many only if no row has anything in common with another
+            "sources": np.empty((groups, AT_ONCE), np.int64),
+            "alive": _lines(ABREAST, line),
         }
         work = Work(masks.width, len(masks.columns), line // LINE, masks.trees)
         for name, array in arrays.items():
@@ -61,10 +68,20 @@ class MaskedTrees:
         return work
 
 
-def _aligned(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The same, from a cache line's beginning on."""
-    room = np.empty(array.nbytes + LINE, np.uint8)
+def _packed(masks: Masks) -> tuple[Spots, Numbers]:
+    """Where each column's packs begin, and its edges in whole ones; no value is above infinity."""
+    count = np.diff(masks.first)
+    packs = np.cumsum([0, *-(-count // PACK)], dtype=np.int64)
+    edges = _lines(int(packs[-1]), PACK, np.float64)
+    edges[...] = np.inf
+    shifted = np.repeat(packs[:-1] * PACK - masks.first[:-1], count)
+    edges.reshape(-1)[np.arange(len(masks.edges)) + shifted] = masks.edges
+    return packs, edges
+
+
+def _lines(count: int, width: int, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    """Room (count, width) from a cache line's beginning on."""
+    size = count * width * np.dtype(dtype).itemsize
+    room = np.empty(size + LINE, np.uint8)
     begin = -room.ctypes.data % LINE
-    made = room[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
-    made[...] = array
-    return made
+    return room[begin : begin + size].view(dtype).reshape(count, width)
