@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scoring import cross_validation, fit
+from scoring.audit import Audit
 from scoring.cross_validation import NEW, RETURNING, cross_validate
 from scoring.dataset import Dataset, build, learn_features
 from scoring.encoding import UNSEEN
-from scoring.examples import Example, Examples
+from scoring.examples import Example, Examples, Logged
 from scoring.features import FeatureList, Part, Rows, Transform, check_protected, feature_list
 from scoring.fit import Run
 from scoring.learnt_rates import FOLDS, SALT, as_served, filled, learnt, out_of_fold, with_rates
@@ -178,6 +179,21 @@ def test_served_rows_are_those_of_the_training_bit_for_bit() -> None:
     without = build(world(), learn_features(world(), ATTRIBUTES))
     assert with_rates(without) is without
     assert filled(without.features, without) is without.rows
+
+
+def test_the_next_training_finds_the_logged_rows_as_the_model_made_them_and_sees_a_rate_that_was_not() -> None:
+    served = with_rates(dataset()).features
+    read_back = msgspec.json.decode(msgspec.json.encode(served), type=FeatureList)
+    assert read_back == served
+    ready, fresh = plan(served), learnt(dataset(), everything(dataset())[:600])
+    audit = Audit(fresh, lambda example: read_back)
+    for example in examples(20):
+        made = rows(example.inputs, example.items, ready)
+        logged = Logged(served.names, "this", tuple(tuple(row) for row in made.tolist()))
+        assert audit.see(replace(example, logged=logged))[0].all()
+    assert (audit.compared, audit.differing) == (240, 0)
+    other = tuple(tuple(row) for row in rows(example.inputs, example.items, plan(fresh)).tolist())
+    assert not audit.see(replace(example, logged=Logged(served.names, "this", other)))[0].any()
 
 
 def test_an_unknown_offer_has_the_mean_and_an_unknown_level_the_offers_own_rate() -> None:
