@@ -17,6 +17,7 @@ from streams.declared_features import (
     CYCLES,
     FRIENDS_ON_LINE,
     RATE,
+    UP,
     WHERE_LISTED,
     Declared,
     DeclaredFeatures,
@@ -366,7 +367,7 @@ def _of_crosses(declared: DeclaredFeatures) -> Iterator[Column]:
 
 def _of_offers_rate(declared: DeclaredFeatures) -> Iterator[Column]:
     if declared.rates.offer:
-        yield Column(OFFERS_RATE, Part.OFFER, "offer.id", Transform.LEARNT)
+        yield Column(OFFERS_RATE, Part.OFFER, "offer.id", Transform.LEARNT, monotone=UP)
 
 
 def _of_rates_by(declared: DeclaredFeatures, columns: Sequence[Column]) -> Iterator[Column]:
@@ -375,4 +376,5 @@ def _of_rates_by(declared: DeclaredFeatures, columns: Sequence[Column]) -> Itera
     for name in declared.rates.by:
         if name in told:
             attribute = told[name].attribute
-            yield Column(f"{OFFERS_RATE}.{name}", Part.RATES, name, Transform.LEARNT, attribute=attribute)
+            column = Column(f"{OFFERS_RATE}.{name}", Part.RATES, name, Transform.LEARNT, monotone=UP)
+            yield msgspec.structs.replace(column, attribute=attribute)

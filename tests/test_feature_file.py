@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from offers.folder import load_folder
+from offers.folder import load_declared, load_folder
 from offers.market_names import market_names
 from scoring.features import FeatureList, Part, Transform, feature_list
 from scoring.rows import plan
@@ -219,6 +219,13 @@ BAD = [
 @pytest.mark.parametrize(("text", "finding"), BAD, ids=[text for text, _ in BAD])
 def test_each_mistake_is_found_at_its_place_with_its_mend(tmp_path: Path, text: str, finding: str) -> None:
     assert read(tmp_path, text)[1][:1] == [finding]
+
+
+def test_the_example_promises_that_a_deeper_discount_never_lowers_the_score() -> None:
+    attributes = load_declared(Path("deploy/campaigns")).attributes
+    assert attributes is not None
+    features = feature_list(attributes)
+    assert {column.name for column in features.columns if column.monotone} == {"offer.discount"}
 
 
 def test_an_attribute_that_outcomes_set_says_that_it_is_no_feature(tmp_path: Path) -> None:

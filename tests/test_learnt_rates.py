@@ -255,6 +255,10 @@ def test_what_a_training_says_of_a_dataset_is_what_its_feature_list_says_of_the_
     unfilled = build(world(70), dataset().features)
     assert filled(features, unfilled).tobytes() == later.rows.tobytes()
     assert learned.probability(unfilled).tobytes() == learned.probability(later).tobytes()
+    for name in NAMES:
+        asked = np.repeat(later.rows[::50], 21, axis=0)
+        asked[:, features.names.index(name)] = np.tile(np.linspace(0, 1, 21), len(asked) // 21)
+        assert (np.diff(learned.modelled(asked).reshape(-1, 21), axis=1) >= 0).all(), "more accepted, never less likely"
 
 
 def test_a_model_with_rates_by_what_became_protected_is_refused() -> None:
