@@ -55,7 +55,7 @@ def train(  # noqa: PLR0913 - its options
 
 def _once(settings: Settings, asked: Asked, as_json: bool) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task("training", total=1.0)
 
         def show(stage: str, done: float) -> None:

@@ -57,7 +57,12 @@ def sigmoid(margins: Numbers) -> Numbers:
 
 
 def platt(margins: Numbers, outcome: Numbers, weight: Numbers) -> Calibration:
-    """A logistic curve. Falls back to the margins as they are where the fit would turn them round."""
+    """A logistic curve. Falls back to the margins as they are where the fit would turn them round, or where only one
+
+    outcome came: one customer may hold all acceptances, and then their fold leaves none to the others.
+    """
+    if outcome.min() == outcome.max():
+        return AS_IT_IS
     fitted = LogisticRegression(C=1e6, max_iter=200).fit(margins[:, None], outcome, sample_weight=weight)
     slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     return Calibration(FORMAT, "platt", slope, intercept) if slope > 0 else AS_IT_IS

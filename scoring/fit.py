@@ -17,6 +17,13 @@ from scoring.weights import Weights
 from streams.bucket import tag
 
 Numbers = NDArray[np.float64]
+LEAST_COLUMNS = 8
+"""A tree sees no fewer of the columns that tell rows apart, if there are so many: of two, half is one, and no tree of
+
+one column knows which customers like which offer.
+"""
+LOOKED_AT = 1_000
+"""Rows by which it is told which columns those are, evenly over the log."""
 _RUN = re.compile(r"\nparameters:\n.*?\nend of parameters\n", re.DOTALL)
 
 
@@ -70,7 +77,8 @@ def grow(dataset: Dataset, spots: NDArray[np.intp], rounds: int, run: Run) -> li
     if run.dask:
         rows, of_rows = learnt_from(dataset, spots, run)
         learnt = rows, dataset.outcome[of_rows], dataset.weight[of_rows]
-        return grow_on(run.dask, learnt, parameters(dataset.features, run), rounds)
+        told = parameters(dataset.features, run, rows)
+        return grow_on(run.dask, learnt, told, rounds)
     booster = seedling(dataset, spots, run)
     grow_to(booster, rounds)
     return booster
@@ -97,22 +105,35 @@ def grow_to(booster: lightgbm.Booster, rounds: int) -> None:
 
 def seedling(dataset: Dataset, spots: NDArray[np.intp], run: Run) -> lightgbm.Booster:
     """A booster without trees, which will be grown from the rows at `spots`."""
-    told = parameters(dataset.features, run)
     rows, of_rows = learnt_from(dataset, spots, run)
+    told = parameters(dataset.features, run, rows)
     table = lightgbm.Dataset(rows, dataset.outcome[of_rows], weight=dataset.weight[of_rows], params=told)
     return lightgbm.Booster(told, table)
 
 
-def parameters(features: FeatureList, run: Run) -> dict[str, object]:
-    """What LightGBM is told."""
+def share_of_columns(rows: Rows, usual: float) -> float:
+    """Which share of the columns a tree sees, and each of its splits of those: `usual`, or more where they are few.
+
+    >>> share_of_columns(np.array([[0.0, 1.0, 5.0], [1.0, np.nan, 5.0]]), 0.5)  # two tell the rows apart
+    1.0
+    """
+    looked = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.intp)]
+    same = (looked == looked[:1]) | (np.isnan(looked) & np.isnan(looked[:1]))
+    telling = int((~same).any(axis=0).sum())
+    return min(1.0, max(usual, LEAST_COLUMNS / max(telling, 1)))
+
+
+def parameters(features: FeatureList, run: Run, rows: Rows) -> dict[str, object]:
+    """What LightGBM is told, to learn from these rows."""
     recipe = run.recipe
+    columns = share_of_columns(rows, recipe.columns)
     constraints = [column.monotone for column in features.columns]
     told = {
         "objective": "binary",
         "num_leaves": recipe.leaves,
         "learning_rate": recipe.learning_rate,
-        "feature_fraction": recipe.columns,
-        "feature_fraction_bynode": recipe.columns,
+        "feature_fraction": columns,
+        "feature_fraction_bynode": columns,
         "min_data_in_leaf": recipe.least_rows,
         "lambda_l2": recipe.l2,
         "max_bin": recipe.bins,

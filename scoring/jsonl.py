@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,10 +11,12 @@ from scoring.examples import Example, Examples
 from streams.attributes import MAX_SET, MAX_TEXT, SCOPES, Attribute, AttributeSet, Kind, Value, attribute_set
 from streams.errors import InvalidInput
 from streams.ids import CampaignId, CustomerId, DecisionId, Millis, OfferId, RevisionId
-from streams.instant import parse_instant
+from streams.instant import moment, parse_instant
 from streams.profile import MaskedProfile
 from streams.record import DecisionInputs, FactDict, OfferFacts, Request, Subject
 
+MOST_WHOLE = 2**63
+"""From there on a whole number is no number of anything; a row would not hold it."""
 MOST_NAMES = 1_000
 """Attributes taken up from a log that does not declare them."""
 _OFFER_FIELDS = frozenset({"offer_id", "campaign_id", "collection", "starting_mean", "starting_evidence"})
@@ -31,8 +33,8 @@ class LogLine(msgspec.Struct, frozen=True):
     customer: dict[str, Any] = {}
     context: dict[str, Any] = {}
     about: str | dict[str, Any] | None = None
-    score: float | None = None
-    propensity: float | None = None
+    score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    propensity: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     revision: str = ""
     model: str = ""
     origin: str = "live"
@@ -79,12 +81,13 @@ class JsonLog:
             line = _DECODE(raw)
             if line.outcome not in (0, 1, None) or not isinstance(line.offer.get("offer_id"), str):
                 raise msgspec.ValidationError("expected `outcome` 0, 1 or null and `offer` with an `offer_id`")
+            _check_start(line.offer)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidInput("LOG_LINE", f"{self.path}:{number}: {error}") from error
         return line
 
     def _example(self, line: LogLine, number: int) -> Example:
-        at = line.at if isinstance(line.at, int) else self._instant(line.at, number)
+        at = self._instant(line.at, number)
         facts: dict[str, FactDict] = {"customer": {}, "context": {}, "offer": {}, "subject": {}}
         for name, raw in _named(line):
             value = self._value(name, raw)
@@ -110,9 +113,12 @@ class JsonLog:
             propensities=(line.propensity,),
         )
 
-    def _instant(self, text: str, number: int) -> Millis:
+    def _instant(self, at: int | str, number: int) -> Millis:
         try:
-            return parse_instant(text)
+            if isinstance(at, int):
+                moment(at)
+                return at
+            return parse_instant(at)
         except InvalidInput as error:
             raise InvalidInput("LOG_LINE", f"{self.path}:{number}: `at`: {error.message}") from error
 
@@ -138,6 +144,15 @@ def _named(line: LogLine) -> Iterator[tuple[str, Any]]:
         for name, raw in held.items():
             if scope != "offer" or name not in _OFFER_FIELDS:
                 yield (name if name.partition(".")[0] in SCOPES and "." in name else f"{scope}.{name}"), raw
+
+
+def _check_start(offer: dict[str, Any]) -> None:
+    """Raises ValidationError for a starting propensity that campaigns could not declare."""
+    mean, evidence = offer.get("starting_mean"), offer.get("starting_evidence")
+    if isinstance(mean, int | float) and not 0 < mean < 1:
+        raise msgspec.ValidationError(f"`starting_mean` is {mean!r:.40}; expected above 0 and below 1")
+    if isinstance(evidence, int | float) and not 0 < evidence < MOST_WHOLE:
+        raise msgspec.ValidationError(f"`starting_evidence` is {evidence!r:.40}; expected a number of rows above 0")
 
 
 def _offer(line: LogLine, facts: FactDict) -> OfferFacts:
@@ -172,7 +187,7 @@ def _wider(before: Kind | None, now: Kind) -> Kind:
 def _plain(raw: object) -> Value | None:
     """An undeclared value as it looks; None for what no attribute can hold."""
     if isinstance(raw, bool | int | float):
-        return raw
+        return raw if abs(raw) < MOST_WHOLE or isinstance(raw, float) else None
     if isinstance(raw, str):
         return raw if 0 < len(raw) <= MAX_TEXT else None
     if isinstance(raw, list) and len(raw) <= MAX_SET:

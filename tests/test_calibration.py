@@ -36,6 +36,14 @@ def test_margins_that_point_the_wrong_way_are_left_as_they_are() -> None:
     assert platt(-margins, outcome, weight) == AS_IT_IS
 
 
+def test_folds_whose_others_hold_one_outcome_leave_the_margins_as_they_are() -> None:
+    """All acceptances are of the customers of one fold: of the others nothing can be fitted, which ended a training."""
+    margins, outcome = np.linspace(-2.0, 2.0, 40), np.repeat([0.0, 1.0], 20)
+    folds = [np.arange(20), np.arange(20, 40)]
+    said = cross_fitted(platt, (margins, outcome, np.ones(40)), folds)
+    assert said.tolist() == AS_IT_IS.apply(margins).tolist()
+
+
 def test_the_free_curve_is_chosen_where_the_truth_is_no_logistic_and_rows_are_many() -> None:
     margins, outcome, weight, folds = world(8_000, "stepped")
     assert best_method(margins, outcome, weight, folds) is isotonic

@@ -1,13 +1,17 @@
 """Fit: the same trees from the same rows, strangers among them, and a discount that never puts anybody off."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from scoring.dataset import Dataset, build, learn_features
 from scoring.features import Part
 from scoring.fit import Run, grow, learnt_from, text_of, without_history
+from scoring.jsonl import NOTHING_DECLARED, JsonLog
+from scoring.metrics import auc
 from tests.scoring_world import ATTRIBUTES, QUICK, world
+from tests.test_retraining import written
 
 DATASET = build(world(), learn_features(world(), ATTRIBUTES))
 EVERYTHING = np.arange(len(DATASET))
@@ -42,6 +46,18 @@ def test_a_deeper_discount_never_lowers_the_propensity_even_where_the_log_says_s
         deeper = np.repeat(row[None, :], 60, axis=0)
         deeper[:, spot] = np.linspace(0, 60, 60)
         assert (np.diff(booster.predict(deeper, raw_score=True)) >= 0).all()
+
+
+def test_who_likes_which_offer_is_learnt_from_two_columns_alone(tmp_path: Path) -> None:
+    """Half of two columns is one: no tree saw both, and the model said the mean to everybody (AUC .52)."""
+    log = JsonLog(written(tmp_path / "log.jsonl"), NOTHING_DECLARED)
+    dataset = build(log.examples(), learn_features(log.examples(), log.attributes()))
+    half = len(dataset) // 2
+    booster = grow(dataset, np.arange(half), 20, Run())
+    said = np.asarray(booster.predict(dataset.rows[half:], raw_score=True, num_threads=1))
+    found = auc(dataset.outcome[half:], said, dataset.weight[half:])
+    assert found is not None
+    assert found > 0.7, "six of ten who like it accept, one of ten others"
 
 
 def test_without_history_nobody_has_seen_anything_and_the_rest_stays() -> None:

@@ -72,7 +72,7 @@ def test_a_million_rows_are_fitted_as_lightgbm_alone_fits_them(
     dataset, run = synthetic(ROWS), Run(0, 1)
     everything = np.arange(ROWS)
     rows, of_rows = learnt_from(dataset, everything, run)
-    told = parameters(dataset.features, run)
+    told = parameters(dataset.features, run, rows)
 
     def bare() -> lightgbm.Booster:
         table = lightgbm.Dataset(rows, dataset.outcome[of_rows], weight=dataset.weight[of_rows])

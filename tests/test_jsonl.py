@@ -118,12 +118,25 @@ def test_a_log_without_declarations_makes_rows(tmp_path: Path) -> None:
         {**FULL, "offer": {"id": "spa"}},
         {**FULL, "at": "yesterday"},
         {**FULL, "customer": "c-1"},
+        {**FULL, "at": 10**30},
+        {**FULL, "score": -0.1},
+        {**FULL, "score": 7},
+        {**FULL, "propensity": 0},
+        {**FULL, "propensity": 1.5},
+        {**FULL, "offer": {"offer_id": "spa", "starting_mean": 0}},
+        {**FULL, "offer": {"offer_id": "spa", "starting_mean": 20}},
+        {**FULL, "offer": {"offer_id": "spa", "starting_evidence": -5}},
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, bad: object) -> None:
     with pytest.raises(InvalidInput, match=r"log\.jsonl:2: ") as caught:
         list(log(tmp_path, FULL, bad).examples()())
     assert caught.value.code == "LOG_LINE"
+
+
+def test_a_whole_number_that_no_row_holds_is_missing(tmp_path: Path) -> None:
+    [example] = log(tmp_path, {**FULL, "customer": {"age": 10**400, "score": 2**62}}).examples()()
+    assert {name: value for name, (value, _) in example.inputs.profile.facts.items()} == {"customer.score": 2**62}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
