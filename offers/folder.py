@@ -21,6 +21,7 @@ from offers.campaign_groups import check_duties, check_inheritance, read_inherit
 from offers.campaign_inherit import follows, inherit, is_whole
 from offers.campaign_named import read_named
 from offers.campaign_policies import check_budget, read_budgets, read_quiet_hours
+from offers.campaign_shadowed import check_shadowed
 from offers.campaign_stacking import odd
 from offers.campaign_trials import check_experiments
 from offers.deployment_files import (
@@ -294,6 +295,7 @@ class _Checker:
         if found is None:
             return None
         analyse(sheet, Declared(self.words, self.seasons), found, root)
+        check_shadowed(sheet, found.campaign.offer, self.global_limits)
         return with_disclosures(found, self.inherited)
 
     def check_twice(self, found: Iterable[ReadCampaign]) -> None:

@@ -23,7 +23,7 @@ BAD = [(block, said) for kind, block, said in BLOCKS if kind == "yaml bad"]
 WHOLE = next(block for block in GOOD if block.startswith("campaign:"))
 LANGUAGE = ("campaign*.py", "deployment_files.py", "folder.py", "plurals.py", "template.py")
 READING = ("units.py", "sheet.py", "positioned_yaml.py", "attribute_file.py", "feature_file.py")
-FEW = "TAB|BOM|TAG|ANCHOR|UNREADABLE"
+FEW = "TAB|BOM|TAG|ANCHOR|UNREADABLE|SHADOWED"
 RAISED = {"ATTRIBUTES_INVALID"}
 """Not a finding: what loading attributes alone raises with all of them."""
 
