@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from scoring.features import Column, Transform
 from streams.attributes import Facts, Value
@@ -15,11 +15,12 @@ AHEAD_MS = 5 * MINUTE_MS
 UNSEEN = -1.0
 """Code of a value that is not in the vocabulary; missing is NaN."""
 
+_NUMBERS = (int, float)
+
 Encode = Callable[[Value, Millis], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """The columns that come from one fact, at their places in the block."""
 
     source: str
@@ -40,15 +41,17 @@ def readers(columns: Sequence[Column]) -> tuple[Reader, ...]:
 def read(facts: Facts, using: tuple[Reader, ...], width: int, now: Millis) -> list[float]:
     """One block: NaN where the fact is absent, stale, from the future or of another type."""
     block = [math.nan] * width
-    latest = now + AHEAD_MS
-    for reader in using:
-        fact = facts.get(reader.source)
+    if not facts:
+        return block
+    latest, found = now + AHEAD_MS, facts.get
+    for source, fresh_ms, columns in using:
+        fact = found(source)
         if fact is None:
             continue
         value, as_of = fact
-        if as_of > latest or (reader.fresh_ms is not None and as_of < now - reader.fresh_ms):
+        if as_of > latest or (fresh_ms is not None and as_of < now - fresh_ms):
             continue
-        for spot, encode in reader.columns:
+        for spot, encode in columns:
             block[spot] = encode(value, now)
     return block
 
@@ -66,7 +69,9 @@ def encoder(column: Column) -> Encode:
 
 def number(value: Value) -> float:
     """The value as a number; NaN if it is none. True is no number."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if type(value) is float or type(value) is int:  # as nearly all are
+        return float(value)
+    return float(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else math.nan
 
 
 def _code(column: Column) -> Encode:
