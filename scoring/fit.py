@@ -140,7 +140,7 @@ def parameters(features: FeatureList, run: Run, rows: Rows) -> dict[str, object]
         "seed": run.seed,
         "num_threads": 1,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "verbose": -1,
     }
     if any(constraints):

@@ -90,8 +90,11 @@ def train(dataset: Dataset, models: Path, run: Run, *, progress: Progress = quie
     return _write(models, learn(dataset, run, progress=progress), progress)
 
 
-def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learnt":
-    """train(), without the folder. Raises InvalidInput DATASET_TOO_SMALL."""
+def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly, later: bool = True) -> "Learnt":
+    """train(), without the folder. Raises InvalidInput DATASET_TOO_SMALL.
+
+    `later`: also judged on later decisions, which is for the card and decides nothing.
+    """
     check_enough(dataset)
     dataset = weighted(dataset, run)
     kinds = kinds_of(dataset)
@@ -102,7 +105,7 @@ def learn(dataset: Dataset, run: Run, *, progress: Progress = quietly) -> "Learn
     spot = best_rounds(dataset, found)
     evidence = evidence_of(dataset)
     judged = judge(dataset, found, spot, evidence, run.seed)
-    first = first_later(dataset)
+    first = first_later(dataset) if later else None
     if first is not None:
         progress(LATER, 0.8)
         said = judge_later(dataset, first, found, spot, evidence_of(dataset, first), run)

@@ -1,11 +1,26 @@
 """The coupon results: folds that hold everybody once, and an answer that is never among what is known of it."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
-from loadtests.results.coupons import FOLDS, NEW, RETURNING, SAMPLED, Survey, difference, folds, survey
+from loadtests.results.coupons import (
+    FOLDS,
+    NEW,
+    RETURNING,
+    SAMPLED,
+    Survey,
+    difference,
+    folds,
+    survey,
+    together,
+    without,
+)
 from loadtests.results.coupons import Said as Scores
-from scoring.features import feature_list
+from scoring.dataset import Dataset, build, learn_features
+from streams.attributes import AttributeSet
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +62,26 @@ def test_a_training_answer_knows_only_what_came_before_it(found: Survey) -> None
         met[who] = met.get(who, 0) + 1
 
 
-def test_what_is_protected_is_no_column(found: Survey) -> None:
-    assert set(SAMPLED) < set(feature_list(found.attributes).names)
-    assert not set(SAMPLED) & set(feature_list(found.protecting(SAMPLED).attributes).names)
+def test_rows_without_the_protected_columns_are_those_of_a_deployment_that_declares_them_protected(
+    found: Survey,
+) -> None:
+    rows = np.arange(0, len(found.taken), 5)
+    log = found.training(np.setdiff1d(np.arange(len(found.taken)), rows), 0)
+    by_name = dict(found.attributes.by_name)
+    by_name |= {name: replace(by_name[name], protected=True) for name in SAMPLED}
+
+    def built(attributes: AttributeSet) -> tuple[Dataset, Dataset]:
+        known = build(partial(list, log), learn_features(partial(list, log), attributes))
+        return known, build(partial(found.asked, rows, log), known.features)
+
+    declared = built(replace(found.attributes, by_name=by_name))
+    usual = built(found.attributes)
+    assert set(SAMPLED) < set(usual[0].features.names)
+    for expected, before in zip(declared, usual, strict=True):
+        taken_out = without(before, SAMPLED)
+        assert taken_out.features == expected.features
+        assert taken_out.rows.flags.c_contiguous
+        assert taken_out.digest() == expected.digest()
 
 
 def test_the_same_scores_differ_by_nothing_and_better_ones_by_more(found: Survey) -> None:
@@ -57,3 +89,9 @@ def test_the_same_scores_differ_by_nothing_and_better_ones_by_more(found: Survey
     assert difference(found, Scores(noise, noise)) == (0.0, 0.0, 0.0)
     gained, low, high = difference(found, Scores(noise + 0.5 * found.taken, noise))
     assert 0.2 < low < gained < high
+
+
+def test_seeds_are_put_together_in_their_order() -> None:
+    said = together([Scores(np.full((1, 3), seed), np.full((1, 3), -seed)) for seed in (4.0, 5.0, 6.0)])
+    assert said.engine[:, 0].tolist() == [4.0, 5.0, 6.0]
+    assert said.reference.tolist() == (-said.engine).tolist()

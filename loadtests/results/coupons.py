@@ -5,7 +5,7 @@ random folds with equal shares of takers, and the counters hold what the same pe
 training is the same function with the same arguments for both, and is not told which it is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import lightgbm
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +54,8 @@ REPEATS = 500
 SHOWN = ("offer.kind", "offer.expiration", "own_kind")
 Fold = NDArray[np.intp]
 Counters = dict[CounterKey, dict[int, int]]
+Names = tuple[str, ...]
+"""Of attributes that are declared protected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,6 @@ class Survey:
     taken: Numbers
     attributes: AttributeSet
     offers: dict[OfferId, OfferFacts]
-
-    def protecting(self, names: Sequence[str]) -> "Survey":
-        """The same with these attributes declared protected."""
-        by_name = dict(self.attributes.by_name)
-        by_name |= {name: replace(by_name[name], protected=True) for name in names}
-        return replace(self, attributes=replace(self.attributes, by_name=by_name))
 
     def training(self, rows: Fold, seed: int) -> list[Example]:
         """The answers as a log: each with the counters of those the same person gave before, on other days."""
@@ -158,16 +155,29 @@ class Said:
     reference: Numbers
 
 
-def held_out(survey: Survey, kind: str, seed: int) -> tuple[Numbers, Numbers]:
-    """(n,) and (n,): every answer, foretold by trainings on the other folds, the engine's and the reference's."""
-    engine, beside = (np.empty(len(survey.taken)) for _ in range(2))
+def held_out(survey: Survey, kind: str, seed: int, protected: Sequence[Names]) -> list[Said]:
+    """Every answer, foretold by trainings on the other folds: for each set of protected attributes, of one seed.
+
+    The log and its rows are made once: with more declared protected they are the same without those columns.
+    """
+    said = [Said(np.empty((1, len(survey.taken))), np.empty((1, len(survey.taken)))) for _ in protected]
     for rows in folds(survey, kind, seed):
         log = survey.training(np.setdiff1d(np.arange(len(survey.taken)), rows), seed)
         known = build(partial(list, log), learn_features(partial(list, log), survey.attributes))
         asked = build(partial(survey.asked, rows, log), known.features)
-        engine[rows] = learn(known, Run(seed)).probability(asked)
-        beside[rows] = reference(known, asked, seed)
-    return engine, beside
+        for names, found in zip(protected, said, strict=True):
+            learnt_from, about = without(known, names), without(asked, names)
+            found.engine[0, rows] = learn(learnt_from, Run(seed), later=False).probability(about)
+            found.reference[0, rows] = reference(learnt_from, about, seed)
+    return said
+
+
+def without(dataset: Dataset, names: Names) -> Dataset:
+    """What would have been built with these attributes declared protected."""
+    spots = [spot for spot, column in enumerate(dataset.features.columns) if column.attribute not in names]
+    columns = tuple(dataset.features.columns[spot] for spot in spots)
+    features = msgspec.structs.replace(dataset.features, columns=columns)
+    return replace(dataset, features=features, rows=np.take(dataset.rows, spots, axis=1))
 
 
 def reference(known: Dataset, asked: Dataset, seed: int) -> Numbers:
@@ -207,7 +217,7 @@ class Line:
     """A row of the table."""
 
     kind: str
-    protected: Sequence[str]
+    protected: Names
     seeds: Sequence[int]
     survey: Survey
     said: Said
@@ -233,33 +243,38 @@ class Line:
 
 def section(progress: Progress) -> str:
     """The section of the results."""
-    return page(_lines(1, {(): SEEDS_USED, SAMPLED: SEEDS_USED[:1]}, progress))
+    return page(_lines(1, SEEDS_USED, ((), SAMPLED), progress))
 
 
 def quick(progress: Progress) -> str:
     """A sixth of the people, one seed."""
-    return page(_lines(6, {(): SEEDS_USED[:1]}, progress))
+    return page(_lines(6, SEEDS_USED[:1], ((),), progress))
 
 
-def _lines(every: int, rows: Mapping[Sequence[str], Sequence[int]], progress: Progress) -> list[Line]:
-    """What is protected -> the seeds. A process per core: every part depends on its seed alone."""
-    tasks = [(names, kind, seed) for names, seeds in rows.items() for kind in (NEW, RETURNING) for seed in seeds]
-    done: dict[tuple[Sequence[str], str, int], tuple[Numbers, Numbers]] = {}
+def _lines(every: int, seeds: Sequence[int], protected: Sequence[Names], progress: Progress) -> list[Line]:
+    """A process per core: every part depends on its seed alone."""
+    tasks = [(kind, seed) for kind in (NEW, RETURNING) for seed in seeds]
+    done: dict[tuple[str, int], list[Said]] = {}
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        asked = [pool.submit(_held_out, every, names, kind, seed) for names, kind, seed in tasks]
+        asked = [pool.submit(_held_out, every, kind, seed, protected) for kind, seed in tasks]
         for task, answer in zip(tasks, asked, strict=True):
-            progress(f"{task[1]}, seed {task[2]}", len(done) / len(tasks))
+            progress(f"{task[0]}, seed {task[1]}", len(done) / len(tasks))
             done[task] = answer.result()
-    lines, found = [], survey(every)
-    for names, seeds in rows.items():
-        for kind in (NEW, RETURNING):
-            engine, beside = zip(*(done[names, kind, seed] for seed in seeds), strict=True)
-            lines.append(Line(kind, names, seeds, found, Said(np.array(engine), np.array(beside))))
-    return lines
+    found = survey(every)
+    return [
+        Line(kind, names, seeds, found, together([done[kind, seed][number] for seed in seeds]))
+        for number, names in enumerate(protected)
+        for kind in (NEW, RETURNING)
+    ]
 
 
-def _held_out(every: int, names: Sequence[str], kind: str, seed: int) -> tuple[Numbers, Numbers]:
-    return held_out(survey(every).protecting(names), kind, seed)
+def together(said: Sequence[Said]) -> Said:
+    """Of one seed each -> of all of them."""
+    return Said(np.concatenate([each.engine for each in said]), np.concatenate([each.reference for each in said]))
+
+
+def _held_out(every: int, kind: str, seed: int, protected: Sequence[Names]) -> list[Said]:
+    return held_out(survey(every), kind, seed, protected)
 
 
 def page(found: Sequence[Line]) -> str:
