@@ -23,6 +23,7 @@ from offers.revisions import compiled
 from scoring.cross_validation import Progress
 from scoring.dataset import Dataset, build, learn_features
 from scoring.examples import Example
+from scoring.features import Transform
 from scoring.fit import Run
 from scoring.metrics import Numbers, auc, ece, log_loss
 from scoring.train import learn
@@ -181,12 +182,16 @@ def without(dataset: Dataset, names: Names) -> Dataset:
 
 
 def reference(known: Dataset, asked: Dataset, seed: int) -> Numbers:
-    """One LightGBM on the survey's columns and "own kind of venue", as a good data scientist would begin."""
+    """One LightGBM on the survey's columns and "own kind of venue", as a good data scientist would begin.
+
+    Rates of offers are the engine's, whatever they are declared by.
+    """
     situation = {f"context.{name}" for name in (*SITUATION.values(), "minutes_away", "same_direction")}
     spots = [
         spot
         for spot, column in enumerate(known.features.columns)
-        if column.attribute.startswith("customer.") or column.source in situation or column.name in SHOWN
+        if column.transform is not Transform.LEARNT
+        and (column.attribute.startswith("customer.") or column.source in situation or column.name in SHOWN)
     ]
     parameters = {**REFERENCE, "seed": seed}
     table = lightgbm.Dataset(known.rows[:, spots], known.outcome, params=parameters)
