@@ -22,6 +22,8 @@ from streams.telemetry import configure_logging
 
 LOG_OR_LAKE = "--log has no candidates to choose another policy's items from; --policy reads the lake"
 
+MODEL_OR_POLICY = "--model is judged on what was logged; to value it as a policy, name it with --policy"
+
 
 class Reward(StrEnum):
     """What an acceptance counts."""
@@ -39,6 +41,7 @@ def evaluate(  # noqa: PLR0913 - its options
         list[str] | None,
         typer.Option(help="Also by the levels of this, for example customer.loyalty_tier; repeatable."),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Only decisions later than those it learnt from.")] = False,
     policy: Annotated[
         str, typer.Option(help="Value this instead: random, logged, prior, active, a model (m-..., a folder).")
     ] = "",
@@ -54,13 +57,15 @@ def evaluate(  # noqa: PLR0913 - its options
     """How good a model is on what was logged; with --policy, what that would have earned. Exits 1 if unknowable."""
     settings, at = _settings(), parse_instant(now) if now else None
     if not (policy or revision or explore is not None):
-        found = evaluate_model(settings, model, log, at, by or ())
+        found = evaluate_model(settings, model, log, at, by or (), fresh=fresh)
         sys.stdout.write("" if as_json else page(found) + "\n")
         if as_json:
             say(found)
         return
     if log is not None:
         raise typer.BadParameter(LOG_OR_LAKE)
+    if model is not None:
+        raise typer.BadParameter(MODEL_OR_POLICY)
     asked = Asked(policy or "active", revision, explore, worth=reward is Reward.VALUE, clip=clip, most=limit, now=at)
     with _progress("deciding again", limit) as seen:
         value = revaluing.value(settings, asked, seen)

@@ -188,7 +188,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
                 for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     number += 1
                     yield Row(number, cells, number)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, LookupError) as error:  # of times without a place
         raise _no_parquet(path, number + 1, error) from error
 
 

@@ -11,9 +11,10 @@ from scoring.audit import Served, served_by
 from scoring.cross_validation import Progress
 from scoring.drift import DriftReport, drift_of_lake
 from scoring.drift import drift as drift_of_log
-from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model
+from scoring.evaluate import Evaluation, evaluate_lake, evaluate_model, learnt_until
 from scoring.examples import from_lake
 from scoring.fit import Run
+from scoring.fresh import since
 from scoring.groups import GroupReport, groups_of_lake
 from scoring.jsonl import JsonLog
 from scoring.segments import segmenting
@@ -64,18 +65,27 @@ def activate(settings: Settings, folder: Path, by: str) -> None:
 
 
 def evaluate(
-    settings: Settings, model: Path | None, log: Path | None, now: Millis | None, by: Sequence[str] = ()
+    settings: Settings,
+    model: Path | None,
+    log: Path | None,
+    now: Millis | None,
+    by: Sequence[str] = (),
+    *,
+    fresh: bool = False,
 ) -> Evaluation:
     """A model, by default the active one, on the lake or on a log, also by the levels of the attributes `by`.
 
-    Raises InvalidInput NO_MODEL, MODEL_INVALID, UNKNOWN_ATTRIBUTE.
+    `fresh`: only on decisions later than the last it was trained on. Raises InvalidInput NO_MODEL, MODEL_INVALID,
+    UNKNOWN_ATTRIBUTE.
     """
     folder = model or _active_folder(settings)
+    after = (learnt_until(folder) if fresh else None) or 0
     if log is None:
         parts = segmenting(by, attributes(settings)) if by else None
-        return evaluate_lake(folder, Lake(settings.lake), now=now, segments=parts)
+        return evaluate_lake(folder, Lake(settings.lake), now=now, since=after + 1 if fresh else 0, segments=parts)
     lines = JsonLog(log, attributes(settings))
-    return evaluate_model(folder, lines.examples(), segments=segmenting(by, lines.attributes()) if by else None)
+    known = since(lines.examples(), after) if fresh else lines.examples()
+    return evaluate_model(folder, known, segments=segmenting(by, lines.attributes()) if by else None)
 
 
 def drift(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import msgspec
-
 from offers import runtime
 from offers.activation import Activation, load_model
 from offers.catalog import Catalog
@@ -15,8 +13,8 @@ from offers.counterfactual import Policy
 from offers.engine import Engine
 from offers.policy_value import PolicyValue, Question, Seen, policy_value
 from offers.replay import logged
+from scoring.evaluate import learnt_until
 from scoring.features import Propensity
-from scoring.model_folder import CARD
 from scoring.propensity import PRIOR, load, prior
 from streams.attributes import AttributeSet
 from streams.errors import InvalidInput
@@ -90,25 +88,12 @@ def _policy(name: str, artifacts: Path, engine: Engine) -> tuple[Policy, Millis 
     if name == "prior":
         return Policy(_always(prior(engine.catalog.attributes))), None
     if name == "active":
-        return Policy(_always(engine.propensity)), _learnt_until(models / engine.propensity.model)
+        return Policy(_always(engine.propensity)), learnt_until(models / engine.propensity.model)
     folders = [path for path in (models / Path(name).name, Path(name)) if path.is_dir()]
     if not folders:
         message = f"--policy {name[:40]!r} is none of {', '.join(NAMED)}, no model in {models}, no folder"
         raise InvalidInput("POLICY_UNKNOWN", message)
-    return Policy(_always(load(folders[0], engine.catalog.attributes))), _learnt_until(folders[0])
-
-
-class _Learnt(msgspec.Struct):
-    """What is read of a card here, whatever version wrote it."""
-
-    until: Millis
-
-
-def _learnt_until(folder: Path) -> Millis | None:
-    try:
-        return msgspec.json.decode((folder / CARD).read_bytes(), type=_Learnt).until
-    except (OSError, msgspec.DecodeError):
-        return None
+    return Policy(_always(load(folders[0], engine.catalog.attributes))), learnt_until(folders[0])
 
 
 def _as_logged(record: DecisionRecord, catalog: Catalog) -> Propensity:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scoring.dataset import Dataset, build
 from scoring.examples import Examples, from_lake
 from scoring.metrics import Intervals, Metrics, ReliabilityBin, auc, brier, ece, intervals, log_loss, measure
+from scoring.model_folder import CARD
 from scoring.propensity import Model, open_model
 from scoring.segments import Segmenting, told
 from streams.errors import InvalidInput
@@ -61,6 +62,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     rows: int
     positives: int
     customers: int
+    learnt_from: int
+    """Rows of decisions no later than the last that the model was trained on: their numbers flatter it."""
     auc: float | None
     auc_interval: tuple[float, float] | None
     log_loss: float
@@ -83,14 +86,20 @@ FORMAT = 1
 
 
 def evaluate_lake(
-    folder: Path, lake: Lake, *, now: Millis | None = None, seed: int = 0, segments: Segmenting | None = None
+    folder: Path,
+    lake: Lake,
+    *,
+    now: Millis | None = None,
+    since: Millis = 0,
+    seed: int = 0,
+    segments: Segmenting | None = None,
 ) -> Evaluation:
-    """A model folder on everything in the lake whose attribution window had closed at `now` (default: newest record).
+    """A model folder on everything in the lake from `since` on whose attribution window had closed at `now` (default:
 
-    Raises InvalidInput MODEL_INVALID, DATASET_EMPTY.
+    newest record). Raises InvalidInput MODEL_INVALID, DATASET_EMPTY.
     """
     at = lake.newest() if now is None else now
-    return evaluate_model(folder, from_lake(lake, at or 0), seed=seed, segments=segments)
+    return evaluate_model(folder, from_lake(lake, at or 0, since=since), seed=seed, segments=segments)
 
 
 def evaluate_model(
@@ -100,7 +109,24 @@ def evaluate_model(
     model, noted = open_model(folder), segments or Segmenting()
     dataset = build(noted.noting(examples), model.plan.features)
     found = evaluate(model, dataset, seed=seed)
-    return msgspec.structs.replace(found, segments=tuple(_segment_lines(dataset, said_of(model, dataset), noted, seed)))
+    lines = tuple(_segment_lines(dataset, said_of(model, dataset), noted, seed))
+    until = learnt_until(folder)
+    learnt_from = 0 if until is None else int((dataset.at <= until).sum())
+    return msgspec.structs.replace(found, segments=lines, learnt_from=learnt_from)
+
+
+class _Learnt(msgspec.Struct, frozen=True):
+    """What is read of a card here, whatever version wrote it."""
+
+    until: Millis
+
+
+def learnt_until(folder: Path) -> Millis | None:
+    """The instant of the last decision that a model was trained on; None: its folder does not say."""
+    try:
+        return msgspec.json.decode((folder / CARD).read_bytes(), type=_Learnt).until
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def said_of(model: Model, dataset: Dataset) -> Numbers:
@@ -126,6 +152,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int = 0) -> Evaluation:
         rows=found.rows,
         positives=found.positives,
         customers=len(dataset.customers),
+        learnt_from=0,
         auc=found.auc,
         auc_interval=found.auc_interval,
         log_loss=found.log_loss,

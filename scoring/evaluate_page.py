@@ -14,6 +14,7 @@ def page(found: Evaluation) -> str:
     lines = [
         f"{found.model} ({found.form}) on {found.rows:,} items of {found.customers:,} customers, "
         f"{found.positives / found.rows:.2%} accepted",
+        *_flattered(found),
         f"  AUC {_number(found.auc)}{_between(found.auc_interval)}   log loss {found.log_loss:.4f} "
         f"(mean rate {found.log_loss_of_mean:.4f})   Brier {found.brier:.4f}   ECE {found.ece:.4f}",
         *_intervals(found.intervals),
@@ -38,6 +39,14 @@ def page(found: Evaluation) -> str:
     if more > 0:
         lines.append(f"  and {more:,} offers with fewer rows")
     return "\n".join(lines)
+
+
+def _flattered(found: Evaluation) -> Iterator[str]:
+    if found.learnt_from:
+        yield (
+            f"  {found.learnt_from:,} of the items are of the time it was trained on, and flatter it if they are what "
+            "it learnt from: --fresh leaves them out"
+        )
 
 
 def _intervals(found: Intervals | None) -> Iterator[str]:

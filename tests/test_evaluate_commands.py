@@ -109,6 +109,8 @@ def test_what_cannot_be_asked_is_said(folder: Path, tmp_path: Path) -> None:
     assert done.stderr.startswith("REVISION_UNKNOWN no revision 'r-000000000000' is kept")
     done = offing(folder, "evaluate", "--policy", "random", "--log", str(tmp_path / "log.jsonl"))
     assert done.exit_code == 2
+    done = offing(folder, "evaluate", "--policy", "random", "--model", str(tmp_path))
+    assert (done.exit_code, "--model is judged on what was logged" in done.stderr) == (2, True)
     empty = offing(tmp_path, "evaluate", "--policy", "random")
     assert empty.stderr.startswith("OFF_POLICY_EMPTY the log has no item to value a policy by: it is empty")
 

@@ -360,6 +360,16 @@ def test_nulls_and_types_of_parquet_are_understood(tmp_path: Path, log: SqliteLo
     ]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Mars/Phobos"])
+def test_a_time_of_parquet_that_no_calendar_has_is_a_finding(
+    tmp_path: Path, attributes: AttributeSet, zone: str
+) -> None:
+    at = pa.array([2**62], type=pa.timestamp("ms", tz=zone))
+    pq.write_table(pa.table({"customer_id": pa.array(["c-1"]), "at": at}), tmp_path / "people.parquet")
+    report = look(job(tmp_path / "people.parquet", attributes), quiet, whole=True)
+    assert [finding.code for finding in report.findings] == ["PARQUET_MALFORMED"]
+
+
 def test_a_time_of_parquet_without_a_zone_is_refused(tmp_path: Path, attributes: AttributeSet) -> None:
     table = pa.table({"customer_id": ["c-1"], "at": pa.array([datetime(2026, 10, 1)]), "newsletter": [True]})  # noqa: DTZ001
     pq.write_table(table, tmp_path / "people.parquet")

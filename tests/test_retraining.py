@@ -17,6 +17,7 @@ from offers.ledger import Ledger
 from offers.models import Change
 from offers.retraining import Activate, Asked, Retrained
 from scoring.cross_validation import quietly
+from scoring.evaluate_page import page
 from scoring.gate import Verdict
 from scoring.model_folder import VERDICT
 from scoring.weights import Weights
@@ -105,6 +106,18 @@ def test_a_log_with_nothing_new_gives_the_active_model_again(deployed: tuple[Set
     assert (again.model, again.active, again.verdict) == (active, True, None)
     assert "nothing new" in again.reason
     assert states(settings) == {active: "active"}
+
+
+def test_what_a_model_learnt_from_is_told_and_left_out_where_it_is_judged_on_the_newest(
+    deployed: tuple[Settings, Path, str],
+) -> None:
+    settings, log, _ = deployed
+    whole = learning.evaluate(settings, None, log, None)
+    fresh = learning.evaluate(settings, None, log, None, fresh=True)
+    assert (whole.rows, whole.learnt_from + fresh.rows, fresh.learnt_from) == (ITEMS, ITEMS, 0)
+    assert fresh.rows == ITEMS // 5, "what the gate held back"
+    assert f"{whole.learnt_from:,} of the items are of the time it was trained on" in page(whole)
+    assert "--fresh" not in page(fresh)
 
 
 def test_the_recipe_counts_with_the_gate_and_without(deployed: tuple[Settings, Path, str]) -> None:
