@@ -12,9 +12,10 @@ from scoring.cross_validation import NEW, RETURNING
 from scoring.dataset import build, learn_features
 from scoring.features import FeatureList, feature_list
 from scoring.fit import Run
+from scoring.later import LATER
 from scoring.model_folder import CARD, COMPILED, EVIDENCE, FEATURES, SAMPLE, check
 from scoring.propensity import load, open_model
-from scoring.train import evidence_of, sample, train, train_from_examples, train_from_lake
+from scoring.train import evidence_of, learn, sample, train, train_from_examples, train_from_lake
 from streams.errors import InvalidInput
 from streams.instant import DAY_MS
 from streams.lake import Lake
@@ -131,3 +132,10 @@ def test_declarations_that_proved_wrong_are_hardly_trusted_and_all_offers_have_e
     assert 0 < evidence.trust <= 1
     assert open_model(folder).evidence == evidence
     assert check(folder).files.keys() >= {CARD, FEATURES, EVIDENCE}
+
+
+def test_judging_on_later_decisions_decides_nothing() -> None:
+    dataset = build(world(100), learn_features(world(100), ATTRIBUTES))
+    judged, unjudged = (learn(dataset, Run(0, 1, QUICK), later=later) for later in (True, False))
+    assert set(judged.judged.metrics) - set(unjudged.judged.metrics) == {LATER}
+    assert judged.probability(dataset).tobytes() == unjudged.probability(dataset).tobytes()
