@@ -14,6 +14,7 @@ from offers import garbage
 from offers.drift_watch import DriftWatch
 from offers.listening import unusable
 from offers.runtime import activation, deployment, event_log, serving_ledger
+from offers.shadow_watch import ShadowWatch
 from streams import telemetry
 from streams.consumer import Consumer, by_the_clock, by_the_record
 from streams.deployment import Deployment
@@ -71,10 +72,13 @@ def consume(settings: Settings, parent: int | None = None) -> None:
     metrics = counting(settings, parent)
     drift = DriftWatch(settings.drift_every_s)
     drift.start()
+    shadow = ShadowWatch(book, settings.shadow_every_s)
+    shadow.start()
     garbage.settle()  # a batch is thousands of events, none of them in a cycle: a tenth of the CPU of folding
     try:
         _run(consumers, parent)
     finally:
+        shadow.stop()
         drift.stop()
         metrics.stop()
         active.stop()

@@ -5,16 +5,14 @@ thread would be taken from folding events, and its memory is given back when it 
 """
 
 import logging
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from time import monotonic
 
 import msgspec
 
+from offers.aside import asked
 from scoring.drift import DriftReport
 from streams import telemetry
 from streams.background import run_in_background
@@ -23,11 +21,8 @@ logger = logging.getLogger("offing.drift")
 COMMAND = (sys.executable, "-m", "offers.cli", "drift", "--json")
 FIRST_S = 300.0
 """After the start: a restart should not leave the gauges empty for long, nor compete with what starts."""
-MOST_S = 600.0
-LOOK_S = 0.5
 WORST = 10
 """Features in /metrics."""
-LOW_PRIORITY = 10
 _NOT_YET = frozenset({"NO_MODEL"})
 _DECODE = msgspec.json.Decoder(DriftReport).decode
 
@@ -63,7 +58,7 @@ class DriftWatch:
     def look(self) -> None:
         """Once, now. Never raises: a look that fails is counted, and the next one may do."""
         try:
-            said, complaint = self._asked()
+            said, complaint = asked(self._command, self._stopping)
             show(_DECODE(said))
             telemetry.DRIFT_CHECKS.labels("done").inc()
         except msgspec.DecodeError:  # nothing was said
@@ -78,20 +73,6 @@ class DriftWatch:
         except OSError:
             telemetry.DRIFT_CHECKS.labels("failed").inc()
             logger.exception("drift could not be looked for", extra={"code": "DRIFT_UNKNOWN"})
-
-    def _asked(self) -> tuple[bytes, str]:
-        """What the command wrote: its document, and the last line of its complaints."""
-        ends = monotonic() + MOST_S
-        with subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-            _step_back(child.pid)
-            while True:
-                try:
-                    said, complaints = child.communicate(timeout=LOOK_S)
-                    break
-                except subprocess.TimeoutExpired:
-                    if self._stopping.is_set() or monotonic() > ends:
-                        child.kill()
-        return said, complaints.decode(errors="replace").strip().rpartition("\n")[2]
 
 
 def show(found: DriftReport) -> None:
@@ -124,10 +105,3 @@ def clear() -> None:
         telemetry.PRIOR_SHARE,
     ):
         gauge.clear()
-
-
-def _step_back(process: int) -> None:
-    try:
-        os.setpriority(os.PRIO_PROCESS, process, LOW_PRIORITY)
-    except OSError:  # it has ended already
-        logger.debug("the look for drift keeps its priority", exc_info=True)

@@ -98,17 +98,17 @@ def drift(
         at = now if now is not None else max((example.inputs.now for example in lines()), default=0)
         return drift_of_log(folder, lines, at, since_ms)
     lake = Lake(settings.lake)
-    return drift_of_lake(folder, lake, _clock(settings, lake) if now is None else now, since_ms)
+    return drift_of_lake(folder, lake, clock(settings, lake) if now is None else now, since_ms)
 
 
 def groups(settings: Settings, now: Millis | None, since_ms: Millis) -> GroupReport:
     """What groups of the active revision's protected attributes were shown."""
     lake = Lake(settings.lake)
-    at = _clock(settings, lake) if now is None else now
+    at = clock(settings, lake) if now is None else now
     return groups_of_lake(lake, attributes(settings), at - since_ms, at)
 
 
-def _clock(settings: Settings, lake: Lake) -> Millis:
+def clock(settings: Settings, lake: Lake) -> Millis:
     """Now, or of a simulated deployment the instant of its newest record."""
     return (lake.newest() or 0) if settings.simulated else runtime.wall_clock()
 

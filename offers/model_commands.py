@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from offers import learning, runtime
+from offers import learning, runtime, shadow_report, shadow_scoring
 from offers.activation import load_model
 from offers.commands import Json, command, console, errors, say
 from offers.ledger import Ledger
@@ -22,6 +22,7 @@ from streams.instant import format_instant
 from streams.settings import Settings, from_environment
 
 models = typer.Typer(no_args_is_help=True, help="Models: list, show, activate, roll back.")
+OFF = "off"
 Reason = Annotated[str, typer.Option(help="Why, for the history.")]
 
 
@@ -90,6 +91,43 @@ def rollback(reason: Reason = "rolled back", as_json: Json = False) -> None:
     with closing(runtime.ledger(from_environment())) as book:
         target = book.models.rollback(_change(reason))
     _say_active(target, as_json)
+
+
+@models.command("shadow")
+@command
+def shadow(
+    model: Annotated[
+        str, typer.Argument(help="Put this one there, or `off`; without it: how the one there does.")
+    ] = "",
+    score: Annotated[bool, typer.Option(help="Score what is new in the lake now, as `offing consume` does.")] = False,
+    reason: Reason = "by hand",
+    as_json: Json = False,
+) -> None:
+    """A model that is scored beside what serves, without influence on any answer, and how its scores compare."""
+    settings = from_environment()
+    if score:
+        say(shadow_scoring.score(settings))
+    elif model:
+        _put_in_shadow(settings, model, reason, as_json)
+    else:
+        found = shadow_report.report(settings)
+        if as_json:
+            say(found)
+        else:
+            console.print(escape(shadow_report.page(found)), soft_wrap=True)
+
+
+def _put_in_shadow(settings: Settings, model: str, reason: str, as_json: bool) -> None:
+    """Loaded first: one that cannot serve says so now, and not in a log at night."""
+    with closing(runtime.ledger(settings)) as book:
+        change = _change(reason)
+        if model != OFF:
+            _check(settings, book, model, change)
+        book.models.put_in_shadow(None if model == OFF else model, change)
+    if as_json:
+        say({"shadow": None if model == OFF else model})
+    else:
+        console.print("no model is in the shadow" if model == OFF else f"{escape(model)} is in the shadow")
 
 
 def register(app: typer.Typer) -> None:

@@ -52,7 +52,7 @@ _STATES = sa.Table(
     sa.Column("changed_at", sa.BigInteger),
     sa.Column("changed_by", sa.String),
 )
-_KIND = "model"
+_KIND, _SHADOW = "model", "shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,27 @@ class Models:
             if active is not None:
                 self._switch(connection, active, None, change, base=None)
 
+    def put_in_shadow(self, model: str | None, change: Change) -> None:
+        """Score a known model beside what serves, without influence; None: none. Raises NotFound MODEL_UNKNOWN."""
+        with self._database.writing() as connection:
+            if model is not None:
+                self._check_known(connection, model)
+            self._locked(connection)
+            connection.execute(sa.delete(_ACTIVE).where(self._is(_SHADOW)))
+            if model is not None:
+                row = {"id": model, "activated_at": change.now, "activated_by": change.by}
+                connection.execute(sa.insert(_ACTIVE).values(namespace=self._namespace, kind=_SHADOW, **row))
+                known = self._state(connection, model)
+                said = Change(change.by, change.now, f"in the shadow: {change.reason}")
+                if known is not None:
+                    self._add(connection, model, known.state, said, base=known.base)
+
+    def shadow(self) -> Active | None:
+        """The model that is scored beside what serves; None: there is none."""
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(_ACTIVE).where(self._is(_SHADOW))).one_or_none()
+        return None if row is None else Active(row.id, row.activated_at, row.activated_by)
+
     def refuse(self, model: str, change: Change) -> None:
         """It cannot serve here, and why. What is active stays so: a worker says for itself what it does without."""
         with self._database.writing() as connection:
@@ -195,7 +216,10 @@ class Models:
 
     @property
     def _is_active(self) -> sa.ColumnElement[bool]:
-        return (_ACTIVE.c.namespace == self._namespace) & (_ACTIVE.c.kind == _KIND)
+        return self._is(_KIND)
+
+    def _is(self, kind: str) -> sa.ColumnElement[bool]:
+        return (_ACTIVE.c.namespace == self._namespace) & (_ACTIVE.c.kind == kind)
 
     def _check_known(self, connection: Connection, model: str) -> None:
         known = sa.exists().where(_KNOWN.c.namespace == self._namespace, _KNOWN.c.id == model)
@@ -220,6 +244,7 @@ class Models:
             row = {"id": to, "activated_at": change.now, "activated_by": change.by}
             connection.execute(sa.insert(_ACTIVE).values(namespace=self._namespace, kind=_KIND, **row))
             self._add(connection, to, "active", change, base=base)
+            connection.execute(sa.delete(_ACTIVE).where(self._is(_SHADOW), _ACTIVE.c.id == to))
 
     def _add(
         self,

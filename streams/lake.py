@@ -80,6 +80,13 @@ class Lake:
         for row in self._rows(DECISION_TABLE, part, ("decision_id", "line")):
             yield row["line"]
 
+    def lines_after(self, at: Millis) -> Iterator[tuple[DecisionId, bytes]]:
+        """Id and stored line of each decision after an instant, once. Opens no file that ends before it."""
+        for part in self.parts(at):
+            for row in self._rows(DECISION_TABLE, part, ("decision_id", "line"), after=at):
+                if time_of(row["decision_id"]) > at:
+                    yield row["decision_id"], row["line"]
+
     def outcomes(self, part: Part) -> Iterator[LoggedOutcome]:
         """Each outcome of a part once."""
         for row in self._rows(OUTCOME_TABLE, part, tuple(OUTCOMES.names)):
@@ -153,14 +160,19 @@ class Lake:
             grouped.setdefault(part, []).append(row)
         return [write(self._folder(table, part), held, table.schema) for part, held in sorted(grouped.items())]
 
-    def _rows(self, table: Table, part: Part, columns: tuple[str, ...]) -> Iterator[Row]:
-        """Rows of a part, each once. Looks again for files where one was compacted away while it read."""
+    def _rows(
+        self, table: Table, part: Part, columns: tuple[str, ...], *, after: Millis | None = None
+    ) -> Iterator[Row]:
+        """Rows of a part, each once. Looks again for files where one was compacted away while it read.
+
+        `after`: without files whose last decision is not later.
+        """
         seen: set[tuple[str, ...]] = set()
         done: set[Path] = set()
         while todo := [path for path in _files(self._folder(table, part)) if path not in done]:
             for path in todo:
                 done.add(path)
-                for row in _present(path, columns):
+                for row in _present(path, columns) if after is None or time_of(span(path)[1]) > after else ():
                     identity = tuple(row[name] for name in table.identity)
                     if identity not in seen:
                         seen.add(identity)

@@ -56,6 +56,7 @@ class Settings:
     lake_flush_s: float = 5.0
     lake_flush_records: int = 5000
     drift_every_s: float = 3600.0
+    shadow_every_s: float = 60.0
     model_threads: int = 1
     dead_letters_in_a_row: int = 100
     log_level: str = "info"
@@ -305,6 +306,8 @@ SETTINGS: tuple[Setting, ...] = (
             "seconds from 0.05 to 3600", _seconds(0.05)),
     _number("OFFING_LAKE_FLUSH_RECORDS", 1, 1_000_000, "... or after this many records."),
     Setting("OFFING_DRIFT_EVERY_S", "3600.0", "`offing consume` looks for drift of the model this often; 0: never.",
+            "seconds from 0 to 3600", _seconds(0)),
+    Setting("OFFING_SHADOW_EVERY_S", "60.0", "`offing consume` scores in the shadow this often; 0: never.",
             "seconds from 0 to 3600", _seconds(0)),
     _number("OFFING_MODEL_THREADS", 1, 64, "Threads that train a model; serving uses one per decision."),
     _number("OFFING_DEAD_LETTERS_IN_A_ROW", 1, 10_000, "A consumer stops after this many unreadable records in a row."),

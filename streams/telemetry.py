@@ -146,6 +146,15 @@ RELOADS = _counter(
 )
 
 # How the active model is doing (offers.drift_watch)
+SHADOW_DECISIONS = _counter(
+    "offing_shadow_decisions", "Decisions in the shadow: scored, left_out, or a pass that failed.", "result"
+)
+SHADOW_DIFFERENCE = _gauge(
+    "offing_shadow_score_difference", "Mean distance of the shadow's scores from those that were logged.", "model"
+)
+SHADOW_TOP_CHANGED = _gauge(
+    "offing_shadow_top_changed", "Share of decisions in which the shadow ranks another candidate first.", "model"
+)
 DRIFT_CHECKS = _counter("offing_drift_checks", "Looks for drift: done, or failed with the code in the log.", "result")
 MODEL_AGE_SECONDS = _gauge(
     "offing_model_age_seconds", "Since the newest decision the active model was trained on.", "model"

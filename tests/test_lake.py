@@ -14,8 +14,8 @@ from streams.errors import InvalidInput
 from streams.ids import DecisionId
 from streams.instant import DAY_MS, HOUR_MS
 from streams.lake import Lake
-from streams.lake_file import LakeFileUnreadable
-from streams.lake_rows import Part, part_of
+from streams.lake_file import LakeFileUnreadable, span
+from streams.lake_rows import Part, part_of, time_of
 from streams.record import DecisionRecord, encode
 from tests.decision_log import decision_id, outcome, simple
 from tests.makers import NOW
@@ -80,6 +80,21 @@ def test_a_scan_takes_the_decisions_from_an_instant_to_before_another(tmp_path: 
     assert by_id(lake.scan(NOW + DAY_MS, NOW + 3 * DAY_MS)) == records[1:3]
     assert by_id(lake.scan(until=NOW + 1)) == records[:1]
     assert [part.day for part in lake.parts(since=NOW + 4 * DAY_MS)] == ["2026-11-25"]
+
+
+def test_lines_after_an_instant_come_once_and_from_no_file_that_ends_before(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for start in (0, 20, 40):
+        lake.append_decisions(lines(some(20, start=start)))
+    lake.append_decisions(lines(some(20, start=40)[:5]))
+    found = list(lake.lines_after(NOW + 29))
+    assert sorted(found) == sorted((each.inputs.decision_id, line) for each, line in lines(some(30, start=30)))
+    for path in (path for path in files(lake) if time_of(span(path)[1]) <= NOW + 19):
+        path.write_bytes(b"not opened")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(lake.lines_after(NOW + 29))) == 30
+    assert list(lake.lines_after(NOW + 59)) == []
 
 
 def test_a_decision_is_found_by_its_id_among_many_files(tmp_path: Path) -> None:

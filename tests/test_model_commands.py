@@ -118,3 +118,21 @@ def test_a_verdict_of_another_version_is_shown_as_it_is(desk: Desk, model: Path)
     name = desk.known(model)
     desk.ledger.models.publish(name, Change("ada", 3_000), '{"v": 2, "tea": "leaves"}')
     assert '{"v": 2, "tea": "leaves"}' in desk.run("show", name).stdout
+
+
+def test_a_model_is_put_in_the_shadow_if_it_can_serve_and_taken_out_again(desk: Desk, model: Path) -> None:
+    name = desk.known(model)
+    assert desk.fails("shadow").startswith("NO_SHADOW no model is in the shadow; `offing models shadow MODEL`")
+    assert desk.fails("shadow", "--score").startswith("NO_SHADOW")
+    assert desk.json("shadow", name, "--reason", "curious") == {"shadow": name}
+    assert desk.active is None
+    found = desk.json("shadow")
+    assert (found["model"], found["scores"], found["loss"]) == (name, None, None)
+    assert "no decision was scored yet" in desk.run("shadow").stdout
+    assert desk.json("shadow", "--score")["decisions"] == 0, "the lake is empty"
+    assert desk.json("shadow", "off") == {"shadow": None}
+    trees = desk.models / name / MODEL
+    trees.write_bytes(trees.read_bytes()[:-40])
+    assert desk.fails("shadow", name).startswith("MODEL_INVALID")
+    assert desk.fails("shadow", "m-000000000000").startswith("MODEL_UNKNOWN")
+    assert desk.ledger.models.shadow() is None

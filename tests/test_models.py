@@ -181,3 +181,35 @@ def test_the_newest_change_comes_first(ledger: Ledger) -> None:
     ledger.models.activate("m-a", ADA)
     found: tuple[ModelState, ...] = ledger.models.states()
     assert [each.model for each in found] == ["m-a", "m-b"]
+
+
+def test_a_model_in_the_shadow_serves_nobody_until_it_is_activated_which_ends_the_shadow(ledger: Ledger) -> None:
+    known(ledger, "m-a", "m-b")
+    ledger.models.activate("m-a", ADA)
+    ledger.models.put_in_shadow("m-b", Change("bob", 200, "curious"))
+    assert ledger.models.shadow() == Active("m-b", 200, "bob")
+    assert ledger.models.active() == Active("m-a", 100, "ada")
+    assert states(ledger) == {"m-a": "active", "m-b": "candidate"}
+    assert ledger.models.history("m-b")[0].reason == "in the shadow: curious"
+    ledger.models.put_in_shadow("m-a", Change("bob", 300))
+    assert ledger.models.shadow() == Active("m-a", 300, "bob"), "one at a time"
+    assert ledger.models.active() == Active("m-a", 100, "ada")
+    ledger.models.put_in_shadow("m-b", Change("bob", 400))
+    ledger.models.activate("m-b", Change("bob", 500))
+    assert ledger.models.shadow() is None
+    assert ledger.models.rollback(Change("bob", 600)) == "m-a", "what was in the shadow meanwhile changes no way back"
+    with pytest.raises(NotFound, match="never published here"):
+        ledger.models.put_in_shadow("m-c", ADA)
+    ledger.models.put_in_shadow(None, ADA)
+    ledger.models.put_in_shadow(None, ADA)
+    assert ledger.models.shadow() is None
+
+
+def test_of_many_who_choose_a_shadow_at_once_one_choice_stands(ledger: Ledger) -> None:
+    names = [f"m-{number}" for number in range(6)]
+    known(ledger, *names)
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(lambda name: ledger.models.put_in_shadow(name, ADA), names))
+    chosen = ledger.models.shadow()
+    assert chosen is not None
+    assert chosen.id in names

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -33,8 +32,8 @@ class Section:
 
 
 def known(modules: Mapping[str, str] = MODULES) -> dict[str, Section]:
-    """Every section whose module is there, by name, in order."""
-    return {name: _section(name, import_module(path)) for name, path in modules.items() if find_spec(path)}
+    """Every section by name, in order. Raises ModuleNotFoundError for one whose module is not there."""
+    return {name: _section(name, import_module(path)) for name, path in modules.items()}
 
 
 def _section(name: str, module: Any) -> Section:
