@@ -26,7 +26,8 @@ def test_the_section_says_shares_of_the_oracle_and_what_the_gate_did() -> None:
     assert "| all | 70.0 ± 127.1 | 40.0 ± 127.1 | 40.0 ± 0.0 | +30.0 ± 0.0 |" in page
     assert f"| days 1 to {POISONED} | 70.0" in page
     assert "Of 60 nights the gate let 30 models in, kept 30 out and waited for data in 0; in 0" in page
-    assert "it let 5 of 10 in." in page
+    assert "in its own night and the next 2: of these it let 3 of 6 in. After the drift" in page
+    assert page.rstrip().endswith("after so many nights: 1, none.")
 
 
 @pytest.mark.prove

@@ -88,6 +88,7 @@ class World:
         self._after = drifted(self._before, seed)
         self._counters: dict[int, dict[CounterKey, dict[int, int]]] = {}
         self._met: dict[DecisionId, tuple[int, Visit]] = {}
+        self._labelled: dict[DecisionId, Example] = {}
 
     def tastes(self, day: int) -> Tastes:
         """What people like on this day."""
@@ -162,9 +163,18 @@ class World:
         """The log as it was known at `now`: decisions up to then, outcomes whose windows had closed (a `LogAt`)."""
 
         def found() -> Iterator[Example]:
-            return (label(made, became, now) for made, became in self.log if made.inputs.now <= now)
+            return (self._example(made, became, now) for made, became in self.log if made.inputs.now <= now)
 
         return found
+
+    def _example(self, made: DecisionRecord, became: Responses, now: Millis) -> Example:
+        """Labelled once: when every window has closed nothing changes any more."""
+        if now < made.inputs.now + WITHIN_MS + HOUR_MS:
+            return label(made, became, now)
+        known = self._labelled.get(made.inputs.decision_id)
+        if known is None:
+            known = self._labelled[made.inputs.decision_id] = label(made, became, now)
+        return known
 
     def after(self, at: Millis) -> Iterator[tuple[DecisionRecord, Responses]]:
         """The decisions after an instant, with what became of them."""

@@ -32,6 +32,8 @@ LIVES = (GATE, NO_GATE, FROZEN)
 DAYS, VISITS = 30, 250
 POISONED, DRIFT, EMPTY = 10, 15, 22
 """Days, from 0: outcomes flipped on one, other tastes from one on, nobody comes on one."""
+FRESH = 3
+"""Nights in which some of the poisoned day is held back to judge by."""
 SPANS = {
     f"days 1 to {POISONED}": range(POISONED),
     f"days {POISONED + 2} to {DRIFT}, after the poisoned one": range(POISONED + 1, DRIFT),
@@ -154,7 +156,8 @@ def text(lives: dict[str, list[Life]], image: str, *, visits: int = VISITS) -> s
     found = {how: shares(of) for how, of in lives.items()}
     gated = lives[GATE]
     judged = [outcome for life in gated for outcome in life.nights]
-    poisoned = [outcome for life in gated for outcome in life.nights[POISONED:DRIFT]]
+    poisoned = [outcome for life in gated for outcome in life.nights[POISONED : POISONED + FRESH]]
+    followed = ", ".join(_first(life.nights[DRIFT:]) for life in gated)
     last = found[GATE].shape[1]
     return "\n".join(
         [
@@ -173,11 +176,16 @@ def text(lives: dict[str, list[Life]], image: str, *, visits: int = VISITS) -> s
             "",
             f"Of {len(judged)} nights the gate let {judged.count('passed')} models in, kept {judged.count('failed')} "
             f"out and waited for data in {judged.count('waiting')}; in {judged.count('none')} there was too little, or "
-            "nothing new, to learn from. From the night after the poisoned day to the drift it let "
-            f"{poisoned.count('passed')} of {len(poisoned)} in.",
+            f"nothing new, to learn from. The poisoned day is among what is fresh in its own night and the next "
+            f"{FRESH - 1}: of these it let {poisoned.count('passed')} of {len(poisoned)} in. After the drift the first "
+            f"model came in, world by world, after so many nights: {followed}.",
             image,
         ]
     ).rstrip() + "\n"  # fmt: skip
+
+
+def _first(nights: Sequence[str]) -> str:
+    return str(nights.index("passed") + 1) if "passed" in nights else "none"
 
 
 def _row(name: str, days: range, found: dict[str, Numbers]) -> str:
