@@ -87,10 +87,19 @@ def activate(model: str, reason: Reason = "by hand", as_json: Json = False) -> N
 @models.command("rollback")
 @command
 def rollback(reason: Reason = "rolled back", as_json: Json = False) -> None:
-    """Go back to the model that was active before, or to the prior if there was none."""
-    with closing(runtime.ledger(from_environment())) as book:
+    """Go back to the model that was active before, or to the prior if there was none.
+
+    One that cannot serve any more is gone back to all the same, and it is said: the prior serves in its place.
+    """
+    settings = from_environment()
+    with closing(runtime.ledger(settings)) as book:
         target = book.models.rollback(_change(reason))
     _say_active(target, as_json)
+    if target != PRIOR:
+        try:
+            load_model(target, settings.artifacts, learning.attributes(settings))
+        except InvalidInput as error:
+            errors.print(f"[yellow]the prior serves: {error.code} {escape(error.message)}[/yellow]", soft_wrap=True)
 
 
 @models.command("shadow")

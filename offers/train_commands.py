@@ -25,7 +25,7 @@ from streams.units import duration_ms
 def train(  # noqa: PLR0913 - its options
     log: Annotated[Path | None, typer.Option(help="A decision log in JSON lines instead of the lake.")] = None,
     now: Annotated[str, typer.Option(help="Windows closed by then count; default: the newest record.")] = "",
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 1,
     activate: Annotated[
         Activate, typer.Option(help="gate: if it beats the active model on the newest decisions.")
     ] = Activate.GATE,

@@ -96,6 +96,15 @@ def test_a_truncated_model_is_refused_with_the_reason_and_nothing_else_changes(d
     assert "model.txt is not what was written: truncated or changed" in line["reason"]
 
 
+def test_going_back_to_a_model_that_is_gone_says_that_the_prior_serves(desk: Desk, model: Path) -> None:
+    desk.ledger.models.publish("m-000000000000", Change("ada", 1_000))
+    desk.ledger.models.activate("m-000000000000", Change("ada", 1_000))
+    assert desk.run("activate", desk.known(model)).exit_code == 0
+    done = desk.run("rollback")
+    assert (done.exit_code, done.stdout) == (0, "m-000000000000 is active\n")
+    assert done.stderr.startswith("the prior serves: MODEL_INVALID the model in ")
+
+
 def test_the_prior_can_be_activated_and_models_nobody_knows_cannot(desk: Desk, model: Path) -> None:
     desk.run("activate", desk.known(model))
     assert desk.json("activate", "prior") == {"active": "prior"}
