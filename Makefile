@@ -21,7 +21,7 @@ check: setup            ## lint, types, import layers
 	$(BIN)/lint-imports
 
 test: setup             ## the tests, against real servers, under 8 minutes
-	$(BIN)/python -m pytest -m "not prove" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not prove" -n $(WORKERS) --dist loadfile --durations=15 --durations-min=2 $(ARGS)
 
 prove: setup            ## the long proofs; writes docs/performance.md
 	$(BIN)/python -m tests.prove $(ARGS)
