@@ -57,7 +57,7 @@ def page(card: Card) -> str:
         f"{card.rows:,} shown and seen items of {card.customers:,} customers, {card.offers} offers; "
         f"{card.positives:,} accepted ({card.positives / card.rows:.2%}).",
         f"Decisions from {format_instant(card.since)} to {format_instant(card.until)}, "
-        f"by {', '.join(card.models)} on {_counted(card.revisions, 'revision')}.",
+        f"by {', '.join(map(_plain, card.models))} on {_counted([*map(_plain, card.revisions)], 'revision')}.",
         f"{card.trees} trees, {card.calibration} calibration, trust in declared propensities {card.trust:.2f}, "
         f"seed {card.seed}, LightGBM {card.lightgbm}, compiled for {card.target or 'nothing'}, data {card.data}.",
         f"Left out: {', '.join(f'{count:,} {reason}' for reason, count in card.left_out.items()) or 'nothing'}.",
@@ -74,10 +74,20 @@ def page(card: Card) -> str:
         "",
         "| column | share of the gain |",
         "|---|---|",
-        *(f"| {name} | {share:.1%} |" for name, share in card.importance[:_SHOWN]),
+        *(f"| {_plain(name)} | {share:.1%} |" for name, share in card.importance[:_SHOWN]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _plain(name: str) -> str:
+    r"""A name out of a log, in a table: on one line, and no markup of its own.
+
+    >>> print(_plain("a|b\n<i>"))
+    a\|b &lt;i>
+    """
+    told = "".join(letter if letter.isprintable() else " " for letter in name)
+    return told.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|") or "not said"
 
 
 def _row(kind: str, found: Metrics) -> str:

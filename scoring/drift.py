@@ -307,4 +307,11 @@ def _verdict(
         return "act"
     large = any(each.level == "large" and each.feature not in CALENDAR for each in features)
     moved = score is not None and score.level == "moved"
-    return "watch" if large or moved or any(each.drifted for each in each_day) else "stable"
+    if large or moved or any(each.drifted for each in each_day):
+        return "watch"
+    return "stable" if whole.ratio is not None or _could_tell(score) else "unknown"
+
+
+def _could_tell(score: FeatureDrift | None) -> bool:
+    """Whether a large drift would have been seen: of few customers chance alone reaches as far."""
+    return score is not None and score.noise is not None and score.noise < LARGE

@@ -10,7 +10,7 @@ _SAID = {
     "stable": "stable: customers, offers and outcomes look as they did in training",
     "watch": "watch: something moved, and the probabilities still hold",
     "act": "act: the probabilities no longer hold, or are said of another mix of customers and offers",
-    "unknown": "unknown: there is no item with a known outcome that is newer than the training",
+    "unknown": "unknown: too few items with a known outcome are newer than the training",
 }
 
 
