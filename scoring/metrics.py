@@ -57,7 +57,8 @@ class Metrics:
 class Intervals:
     """95 % intervals of what Metrics has none for, by drawing whole customers (basic bootstrap: the expected
 
-    calibration error of a drawn sample is too high by about as much as the sample's own is)."""
+    calibration error of a drawn sample is too high by about as much as the sample's own is; its lower end is what is
+    left of it without what chance adds, so that of a model that is calibrated it is 0)."""
 
     log_loss: tuple[float, float]
     brier: tuple[float, float]
@@ -166,11 +167,24 @@ def intervals(
         np.einsum("c,ck->k", np.bincount(draw.integers(0, count, count), minlength=count).astype(np.float64), sums)
         for _ in range(REPEATS)
     ])  # fmt: skip
-    here = _of_sums(sums.sum(axis=0)[None])[0]
+    whole = sums.sum(axis=0)
+    here = _of_sums(whole[None])[0]
     low, high = np.quantile(_of_sums(drawn), [0.025, 0.975], axis=0)
-    ends = np.maximum(np.stack([2 * here - high, 2 * here - low], axis=1), 0.0).tolist()
+    ends = np.stack([2 * here - high, 2 * here - low], axis=1)
+    ends[_ECE, 0] = here[_ECE] - np.quantile(_chance(drawn, whole), 0.975)
+    ends = np.maximum(ends, 0.0).tolist()
     loss, brier, error, came, ratio = ((first, last) for first, last in ends)
     return Intervals(loss, brier, error, came, ratio)
+
+
+_ECE = 2
+"""Which of `_of_sums` it is."""
+
+
+def _chance(drawn: Numbers, whole: Numbers) -> Numbers:
+    """(r,) how far the bins of each drawn sample lie from those of all: no error of the ECE is larger."""
+    share = drawn[:, :1] / whole[0]
+    return np.asarray(np.abs(drawn[:, 5:] - share * whole[5:]).sum(axis=1) / drawn[:, 0])
 
 
 def _of_sums(sums: Numbers) -> Numbers:

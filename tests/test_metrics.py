@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from scoring.metrics import auc, auc_interval, ece, log_loss, measure, reliability
+from scoring.metrics import auc, auc_interval, ece, intervals, log_loss, measure, reliability
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 1), st.integers(0, 10).map(lambda tenth: tenth / 10), st.sampled_from([0.5, 1.0, 3.0])),
@@ -57,3 +57,19 @@ def test_the_interval_holds_the_value_and_is_wider_when_answers_belong_to_few_cu
     assert grouped is not None
     assert grouped[0] < alone[0] < value < alone[1] < grouped[1]
     assert grouped == auc_interval(outcome, taste, np.arange(40).repeat(25), np.ones(1_000), 0)
+
+
+@pytest.mark.parametrize("off", [0.0, 0.15])
+def test_the_interval_of_the_calibration_error_holds_the_true_one(off: float) -> None:
+    """A calibrated model's lower end was above 0 in one log of three: what chance adds was taken for an error."""
+    found = []
+    for seed in range(30):
+        draw = np.random.default_rng(seed)
+        customer = np.repeat(np.arange(120), draw.poisson(4, 120) + 1)
+        said = draw.uniform(0.2, 0.8, len(customer))
+        outcome = (draw.random(len(said)) < said + off).astype(np.float64)
+        told = intervals(outcome, said, customer, np.ones(len(said)), seed)
+        assert told is not None
+        found.append(told.ece)
+    assert sum(low <= off <= high for low, high in found) >= 27
+    assert off == 0 or min(low for low, _ in found) > 0
