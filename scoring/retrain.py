@@ -13,7 +13,7 @@ from scoring.audit import Served, unknown
 from scoring.cross_validation import Progress, quietly
 from scoring.dataset import build
 from scoring.examples import Examples
-from scoring.features import Propensity
+from scoring.features import Propensity, check_protected
 from scoring.fit import Run
 from scoring.fresh import LogAt, cutoff, since
 from scoring.gate import Verdict, contender, prior_contender, verdict
@@ -54,7 +54,7 @@ def retrain(learning: Learning, models: Path, run: Run, *, progress: Progress = 
     """The candidate's folder in `models`, its verdict beside it. Raises InvalidInput DATASET_TOO_SMALL."""
     progress("holding the newest back", 0.0)
     known = learning.log(learning.now)
-    active = _opened(learning.active)
+    active = _opened(learning)
     trained_until = None if active is None or learning.active is None else _trained_until(learning.active)
     at = cutoff(known, trained_until) or 0
     most, served = _most_of(progress), learning.served
@@ -95,12 +95,15 @@ def _serving(learning: Learning, active: Model | None) -> Propensity:
     return prior(learning.attributes) if active is None or learning.active is None else load(learning.active)
 
 
-def _opened(folder: Path | None) -> Model | None:
-    """A model that cannot be used does not serve either: the prior does."""
+def _opened(learning: Learning) -> Model | None:
+    """A model that cannot be used, or may not be, does not serve either: the prior does."""
     try:
-        return None if folder is None else open_model(folder)
+        model = None if learning.active is None else open_model(learning.active)
+        if model is not None:
+            check_protected(model.plan.features, learning.attributes)
     except InvalidInput:
         return None
+    return model
 
 
 class _Span(msgspec.Struct, frozen=True):

@@ -86,6 +86,16 @@ def test_an_active_model_that_cannot_be_used_serves_nobody_so_the_prior_is_to_be
     assert found.criteria[:5] == good[1].criteria[:5]
 
 
+def test_an_active_model_that_reads_what_is_protected_now_is_served_by_no_worker_so_the_prior_is_to_be_beaten(
+    good: tuple[Path, Verdict], tmp_path: Path
+) -> None:
+    by_name = dict(ATTRIBUTES.by_name)
+    by_name["customer.spa_visits"] = replace(by_name["customer.spa_visits"], protected=True)
+    declared = replace(learning(world(PEOPLE), good[0]), attributes=replace(ATTRIBUTES, by_name=by_name))
+    _, found = retrain(declared, tmp_path, RUN)
+    assert found.against == "prior"
+
+
 def test_nothing_new_since_the_active_model_waits(good: tuple[Path, Verdict]) -> None:
     """A day in which nobody came."""
     late = good[1].until
