@@ -37,9 +37,11 @@ def machine() -> str:
 
 
 def commit() -> str:
-    """The commit, and whether the tree differs from it."""
+    """The commit, and whether the tree differs from it; pages of measurements are no difference."""
+    pages = (":!docs/performance.md", ":!docs/results.md", ":!docs/*.png")
     named = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
+    asked = ("git", "status", "--porcelain", "--", ".", *pages)
+    changed = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
     if named.returncode != 0:
         return "not in a git checkout"
     return named.stdout.strip() + (" with uncommitted changes" if changed.stdout.strip() else "")
