@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# processes of `make test`, each with servers of its own
-WORKERS ?= 2
+# processes of `make test`, each with servers of its own; one more than cores, since some always wait
+WORKERS ?= 3
 
 .PHONY: setup check test prove prove-dask bench results demo serve coupons loadtest openapi clean
 
