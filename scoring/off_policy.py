@@ -269,7 +269,8 @@ def _estimate(sums: Sums, drawn: _Drawn, how: How, bounds: tuple[float, float], 
     values, errors = _studentised(how, drawn.sums, drawn.products)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (values - value) / errors  # no reward drawn: no spread either, and the other end is unknown
-    low, high = np.quantile(np.where(np.isnan(t), 0.0, t), [tail, 1 - tail], method="closest_observation")
+    t = np.where(np.isnan(t), 0.0, t)
+    low, high = np.quantile(t, tail, method="lower"), np.quantile(t, 1 - tail, method="higher")  # t may be infinite
     spread = float(error[0])
     ends = (value[0] - high * spread, value[0] - low * spread) if spread else (value[0], value[0])
     lowest, highest = np.clip(ends, *bounds)
