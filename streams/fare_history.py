@@ -17,7 +17,9 @@ LEAST_DAYS = 7
 """A recent level is the mean of at least so many days; with fewer there is none."""
 
 FareDay = tuple[int, int, int]
-"""(days since 1970 in UTC, lowest fare in force on that day, fare in force at its end), both in minor units."""
+"""(days since 1970 in UTC, lowest fare in force on that day, fare in force at its end), both in minor units. A fare
+
+that ends at midnight counts for the day that begins then: the lower one is on the safe side."""
 FareDays = tuple[FareDay, ...]
 """In order of days, each at most once; at most KEPT_DAYS + 2."""
 

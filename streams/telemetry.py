@@ -233,9 +233,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class StandardError(logging.StreamHandler[TextIO]):
+    """To what standard error is when a line is written: the one of earlier may have been closed since."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
 def configure_logging(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every log line of the process to `stream` (default: standard error) as JSON. Replaces earlier handlers."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = StandardError() if stream is None else logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -23,8 +23,11 @@ def _said(fares: list[tuple[Millis, int]]) -> FareDays:
     return days
 
 
-def _lowest(fares: list[tuple[Millis, int]], first: int) -> int | None:
-    """From the fares themselves: the least of those in force at any moment of day `first` or after it."""
+def _lowest(fares: list[tuple[Millis, int]], first: int, *, midnight: bool = False) -> int | None:
+    """From the fares themselves: the least of those in force at any moment of day `first` or after it.
+
+    `midnight`: one that ends at the very instant at which that day begins counts too.
+    """
     in_order = sorted(fares, key=lambda fare: fare[0])
     if not in_order or day_of(in_order[0][0]) > first:
         return None
@@ -32,7 +35,7 @@ def _lowest(fares: list[tuple[Millis, int]], first: int) -> int | None:
     inside = [
         minor
         for (at, minor), end in zip(in_order, ends, strict=True)
-        if end is None or (end > first * DAY_MS and end > at)
+        if end is None or end > first * DAY_MS or (midnight and end == first * DAY_MS)
     ]
     return min(inside)
 
@@ -47,7 +50,14 @@ _FARES = st.lists(st.tuples(_TIMES, st.integers(1, 9)), min_size=1, max_size=25,
 @given(_FARES, st.integers(TODAY - KEPT_DAYS, TODAY))
 def test_in_order_it_is_the_least_fare_in_force_since_that_day(fares: list[tuple[Millis, int]], first: int) -> None:
     found = lowest_since(_said(sorted(fares)), first)
-    assert (None if found is None else found[0]) == _lowest(fares, first)
+    assert (None if found is None else found[0]) == _lowest(fares, first, midnight=True)
+
+
+def test_a_fare_that_ends_at_midnight_counts_for_the_new_day_too() -> None:
+    """Days are all that is kept; the lower one makes no crossed-out price too high."""
+    days = _said([(START, 1), (START + 10 * DAY_MS, 2)])
+    assert lowest_since(days, 20_010) == (1, 20_010)
+    assert lowest_since(days, 20_011) == (2, 20_010)
 
 
 @settings(max_examples=500, deadline=None)

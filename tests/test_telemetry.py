@@ -26,6 +26,19 @@ def lines() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+def test_a_line_goes_to_what_standard_error_is_when_it_is_written(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, now = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", closed)
+    telemetry.configure_logging()
+    monkeypatch.setattr("sys.stderr", now)
+    closed.close()
+    logging.getLogger("offing.test").warning("still heard")
+    assert json.loads(now.getvalue())["event"] == "still heard"
+    assert lines.getvalue() == ""
+
+
 def test_every_metric_is_listed_and_every_listed_metric_is_registered() -> None:
     kinds = {"counter": "_total", "gauge": "", "histogram": ""}
     registered = {
