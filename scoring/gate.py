@@ -268,6 +268,8 @@ def _value(candidate: Contender, active: Contender, seed: int) -> Criterion:
     for model, of in ((candidate.model, found.one), (active.model, found.other)):
         if of.why:
             return _untold(f"of {model}, {of.why[0].text} ({', '.join(doubt.code for doubt in of.why)})")
+    if found.few:
+        return _untold(found.few[0].text)
     more, (low, high) = found.more.value, found.more.interval
     bound = -VALUE_MARGIN * found.other.best.value
     passed = high >= bound

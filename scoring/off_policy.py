@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.off_policy_support import Doubt, Support, doubts
+from scoring.off_policy_support import Doubt, Support, doubts, too_few_to_compare
 from streams.errors import InvalidInput
 
 Numbers = NDArray[np.float64]
@@ -103,8 +103,13 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def why(self) -> tuple[Doubt, ...]:
-        """What keeps the log from telling either; empty: it can."""
-        return self.one.why + self.other.why
+        """What keeps the log from telling either, or them apart; empty: it can."""
+        return self.one.why + self.other.why + self.few
+
+    @property
+    def few(self) -> tuple[Doubt, ...]:
+        """What keeps it from telling them apart, though it may know each."""
+        return too_few_to_compare(self.one.rows)
 
 
 def value_of(choices: LoggedChoices, *, clip: float | None = None, seed: int = 0) -> OffPolicy:

@@ -15,6 +15,8 @@ MOST_OUTSIDE = 0.01
 """Of the target's choices, those that the log could not have shown."""
 MOST_OF_ONE = 0.1
 """Of all weight, what one cluster may carry."""
+LEAST_PAIRED = 700
+"""Choices for a difference of two policies: of 181 logs of 400 that could tell, 165 intervals held the true one."""
 OFF_BY = 4.0
 """Standard errors that the mean weight may be from 1 (Li et al. 2015: a test of the logged propensities)."""
 
@@ -72,3 +74,11 @@ def doubts(found: Support, mean_weight: tuple[float, float] | None) -> tuple[Dou
          "not those of what was shown, or this policy would show what the log never could"),
     )  # fmt: skip
     return tuple(Doubt(code, text) for broken, code, text in rules if broken)
+
+
+def too_few_to_compare(rows: int) -> tuple[Doubt, ...]:
+    """Why two policies cannot be compared on so many choices; nothing if they can."""
+    if rows >= LEAST_PAIRED:
+        return ()
+    text = f"{rows:,} logged choices are too few to compare two policies; expected at least {LEAST_PAIRED}"
+    return (Doubt("few_choices", text),)
