@@ -6,16 +6,14 @@ thread would be taken from folding events, and its memory is given back when it 
 
 import logging
 import sys
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 
 import msgspec
 
 from offers.aside import asked
 from scoring.drift import DriftReport
 from streams import telemetry
-from streams.background import run_in_background
+from streams.background import NowAndThen
 
 logger = logging.getLogger("offing.drift")
 COMMAND = (sys.executable, "-m", "offers.cli", "drift", "--json")
@@ -31,38 +29,18 @@ class DriftWatch:
     """Looks every `every_s` seconds in a thread; 0: never."""
 
     def __init__(self, every_s: float, command: Sequence[str] = COMMAND, first_s: float = FIRST_S) -> None:
-        self._every_s = every_s
-        self._first_s = min(every_s, first_s)
         self._command = command
-        self._stopping = threading.Event()
-        self._running: Future[None] | None = None
-
-    def start(self) -> None:
-        """Look from now on."""
-        if self._every_s:
-            self._running = run_in_background("offing-drift", self._follow)
-
-    def stop(self) -> None:
-        """End, with a look that is under way. Idempotent."""
-        self._stopping.set()
-        if self._running is not None:
-            self._running.result()
-            self._running = None
-
-    def _follow(self) -> None:
-        wait_s = self._first_s
-        while not self._stopping.wait(wait_s):
-            self.look()
-            wait_s = self._every_s
+        self._looking = NowAndThen("offing-drift", every_s, self.look, first_s)
+        self.start, self.stop = self._looking.start, self._looking.stop
 
     def look(self) -> None:
         """Once, now. Never raises: a look that fails is counted, and the next one may do."""
         try:
-            said, complaint = asked(self._command, self._stopping)
+            said, complaint = asked(self._command, self._looking.stopping)
             show(_DECODE(said))
             telemetry.DRIFT_CHECKS.labels("done").inc()
         except msgspec.DecodeError:  # nothing was said
-            if self._stopping.is_set():
+            if self._looking.stopping.is_set():
                 return
             code = complaint.split(maxsplit=1)[0] if complaint.strip() else "DRIFT_UNKNOWN"
             if code in _NOT_YET:

@@ -8,9 +8,7 @@ import logging
 import os
 import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from uuid import uuid4
 
 import msgspec
@@ -20,7 +18,7 @@ from offers.aside import asked
 from offers.ledger import Ledger
 from offers.shadow_scoring import Scored
 from streams import telemetry
-from streams.background import run_in_background
+from streams.background import NowAndThen
 from streams.errors import OffingError
 from streams.ids import Millis
 
@@ -38,29 +36,12 @@ class ShadowWatch:
 
     def __init__(self, book: Ledger, every_s: float, command: Sequence[str] = COMMAND) -> None:
         self._book = book
-        self._every_s = every_s
         self._command = command
         self._holder = f"{socket.gethostname()[:64]}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._stopping = threading.Event()
-        self._running: Future[None] | None = None
+        self._looking = NowAndThen("offing-shadow", every_s, self.look)
+        self.start, self.stop = self._looking.start, self._looking.stop
         self._said = ""
         self.clock: Callable[[], Millis] = runtime.wall_clock
-
-    def start(self) -> None:
-        """Look from now on."""
-        if self._every_s:
-            self._running = run_in_background("offing-shadow", self._follow)
-
-    def stop(self) -> None:
-        """End, with a pass that is under way. Idempotent."""
-        self._stopping.set()
-        if self._running is not None:
-            self._running.result()
-            self._running = None
-
-    def _follow(self) -> None:
-        while not self._stopping.wait(self._every_s):
-            self.look()
 
     def look(self) -> None:
         """Once, now. Never raises: a pass that fails is counted and said, and the next one may do."""
@@ -72,11 +53,11 @@ class ShadowWatch:
             self._failed(error.code, "the ledger does not answer")
             return
         try:
-            said, complaint = asked(self._command, self._stopping)
+            said, complaint = asked(self._command, self._looking.stopping)
             show(_DECODE(said))
             self._said = ""
         except msgspec.DecodeError:  # nothing was said
-            if not self._stopping.is_set():
+            if not self._looking.stopping.is_set():
                 code = complaint.split(maxsplit=1)[0] if complaint[:1].isupper() else UNKNOWN
                 self._failed(code, complaint or "it ended without a word")
         except OSError as error:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
+from threading import Event, Thread
 
 from streams.errors import Stop
 
@@ -28,3 +28,33 @@ def run_in_background(name: str, loop: Callable[[], None]) -> "Future[None]":
 
     Thread(target=run, name=name, daemon=True).start()
     return ended
+
+
+class NowAndThen:
+    """look() every `every_s` seconds in a thread, first after `first_s` (default: the same); 0: never."""
+
+    def __init__(self, name: str, every_s: float, look: Callable[[], None], first_s: float | None = None) -> None:
+        self._name = name
+        self._every_s = every_s
+        self._first_s = every_s if first_s is None else min(every_s, first_s)
+        self._look = look
+        self._running: Future[None] | None = None
+        self.stopping = Event()
+
+    def start(self) -> None:
+        """Look from now on."""
+        if self._every_s:
+            self._running = run_in_background(self._name, self._follow)
+
+    def stop(self) -> None:
+        """End, with a look that is under way. Idempotent."""
+        self.stopping.set()
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def _follow(self) -> None:
+        wait_s = self._first_s
+        while not self.stopping.wait(wait_s):
+            self._look()
+            wait_s = self._every_s

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from offers.runtime import wall_clock
 from offers.shadow_scoring import Scored
 from offers.shadow_watch import LASTS_MS, SHADOW, ShadowWatch, clear
 from scoring.shadow import ShadowScores
+from tests.served import eventually
 
 FOUND = Scored("m-new", 900, 500, 20, ShadowScores(480, 4_800, 0.1, 0.11, 0.02, 0.05, 0.25, 0.9))
 SAYS = (sys.executable, "-c", f"print({msgspec.json.encode(FOUND).decode()!r})")
@@ -92,10 +94,17 @@ def test_a_pass_that_fails_is_counted_and_said_once(
 
 def test_it_looks_until_it_is_stopped_and_never_where_it_is_off(book: Ledger) -> None:
     book.models.put_in_shadow("m-new", Change("ada", 2))
+    before = counted("scored")
     off = ShadowWatch(book, 0, SAYS)
     off.start()
+    sleep(0.2)
     off.stop()
-    watch = ShadowWatch(book, 3_600, SAYS)
+    assert counted("scored") == before
+    watch = ShadowWatch(book, 0.05, SAYS)
     watch.start()
+    eventually(lambda: counted("scored") >= before + 2 * FOUND.decisions, "it looked once at most")
     watch.stop()
     watch.stop()
+    after = counted("scored")
+    sleep(0.3)
+    assert counted("scored") == after
